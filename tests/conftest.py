@@ -1,0 +1,66 @@
+"""Fixtures that every test may use: settings of its own, a fake Telegram, a signed-in owner."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.fakes.serving import Served, serving
+from tests.fakes.telegram import FakeTelegram
+from tgm import create_app, database
+from tgm.settings import Settings
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("empty")
+    settings = Settings.load({"INSTANCE_PATH": str(folder)}, dotenv=None)
+    app = create_app(settings)
+    database.migrate(app)
+    database.close(app)
+    return folder / "tgm.sqlite3"
+
+
+@pytest.fixture
+def telegram() -> Iterator[FakeTelegram]:
+    """A Telegram of this test's own."""
+    with FakeTelegram() as fake:
+        yield fake
+
+
+@pytest.fixture
+def environ(tmp_path: Path, telegram: FakeTelegram) -> dict[str, str]:
+    """The environment that `settings` reads; a test that wants another adds to it first."""
+    return {"INSTANCE_PATH": str(tmp_path), "TELEGRAM_API_BASE_URL": telegram.url, "PORT": "0"}
+
+
+@pytest.fixture
+def settings(environ: dict[str, str]) -> Settings:
+    return Settings.load(environ, dotenv=None)
+
+
+@pytest.fixture
+def app(settings: Settings, empty_database: Path) -> Iterator[Flask]:
+    """An application on a database of its own, with an app context open."""
+    (settings.instance_path / "tgm.sqlite3").write_bytes(empty_database.read_bytes())
+    app = create_app(settings)
+    with app.app_context():
+        yield app
+    database.close(app)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def served(app: Flask) -> Iterator[Served]:
+    """The application under its real server, on a port of its own."""
+    with serving(app) as running:
+        yield running

@@ -1,0 +1,112 @@
+"""The application factory: settings, then extensions, blueprints, errors and headers."""
+
+from datetime import timedelta
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from tgm import assets, blueprints, database, errors, headers, i18n, secretfiles
+from tgm.auth import access
+from tgm.auth.cookies import SessionInterface
+from tgm.database import WRITER
+from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager, migrate
+from tgm.keys.snapshot import Snapshot
+from tgm.proxy.callers import Callers
+from tgm.proxy.gateway import Gateway
+from tgm.proxy.idempotency import IdempotencyStore
+from tgm.proxy.requestlog import RequestLog
+from tgm.runtime import Runtime
+from tgm.settings import MEBIBYTE, PROJECT, Settings
+from tgm.shared.ids import UlidConverter
+from tgm.shared.limits import Limits
+from tgm.telegram.client import TelegramClient
+from tgm.telegram.upstream import Route
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Build the application. Reads the settings from the environment unless they are given.
+
+    Makes the secrets in the instance folder on the first call; leaves the database as it is: see
+    `tgm.database.migrate`. Raises BadSetting.
+    """
+    settings = settings or Settings.load()
+    app = Flask(
+        "tgm",
+        instance_path=str(settings.instance_path),
+        template_folder=str(PROJECT / "templates"),
+        static_folder=str(PROJECT / "static"),
+    )
+    _configure(app, settings)
+    app.url_map.converters["ulid"] = UlidConverter
+    app.session_interface = SessionInterface()
+    _bind_extensions(app)
+    app.extensions["tgm"] = _runtime(app, settings)
+    for part in (assets, i18n, blueprints, errors, headers):
+        part.init_app(app)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    database.configure(app, settings)
+    app.config.update(
+        SECRET_KEY=secretfiles.session_key(settings),
+        # Screens take forms; the proxy's bodies are read past Flask, with a limit of their own.
+        MAX_CONTENT_LENGTH=MEBIBYTE,
+        MAX_FORM_MEMORY_SIZE=MEBIBYTE,
+        SESSION_COOKIE_NAME="tgm_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=14),
+        # A form may stay open for hours; its token lives as long as the session.
+        WTF_CSRF_TIME_LIMIT=None,
+        RATELIMIT_STORAGE_URI=settings.rate_limit_storage_uri.value,
+        BOOTSTRAP_SERVE_LOCAL=True,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=365),
+    )
+
+
+def _bind_extensions(app: Flask) -> None:
+    db.init_app(app)
+    database.prepare(app)
+    migrate.init_app(app, db, directory=str(PROJECT / "tgm" / "migrations"))
+    csrf.init_app(app)
+    limiter.init_app(app)
+    htmx.init_app(app)
+    bootstrap.init_app(app)
+    login_manager.init_app(app)
+    login_manager.session_protection = "strong"
+    login_manager.login_view = "auth.sign_in"
+    login_manager.user_loader(access.load_person)
+
+
+def _runtime(app: Flask, settings: Settings) -> Runtime:
+    with app.app_context():
+        reader, writer = db.engine, db.engines[WRITER]
+    vault = secretfiles.vault(settings)
+    telegram = TelegramClient(
+        Route(
+            base_url=settings.telegram_api_base_url,
+            proxy_url=settings.telegram_proxy_url,
+            ca_file=settings.telegram_ca_file,
+            timeout=settings.telegram_timeout_seconds,
+        )
+    )
+    snapshot = Snapshot(reader)
+    limits = Limits(limiter.limiter)
+    request_log = RequestLog(writer, keep_days=settings.request_log_days)
+    idempotency = IdempotencyStore(writer)
+    gateway = Gateway(
+        settings=settings,
+        vault=vault,
+        telegram=telegram,
+        callers=Callers(snapshot, limits, writer, calls_per_minute=settings.rate_limit_per_minute),
+        snapshot=snapshot,
+        request_log=request_log,
+        idempotency=idempotency,
+    )
+    return Runtime(settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway)

@@ -1,0 +1,52 @@
+"""One table of everything that answers: address, blueprint, guard, and whether forms are checked."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flask import Blueprint, Flask
+
+from tgm.audit.views import bp as audit
+from tgm.auth.account_views import bp as account
+from tgm.auth.people_views import bp as people
+from tgm.auth.views import bp as auth
+from tgm.bots.views import bp as bots
+from tgm.dashboard.views import bp as dashboard
+from tgm.docs.views import bp as docs
+from tgm.extensions import csrf
+from tgm.keys.views import bp as keys
+from tgm.proxy.api import bp as proxy
+from tgm.proxy.views import bp as requests
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A blueprint and what stands before it.
+
+    `guard` is `sign-in` (a session), `key` (an API key) or `public`; `csrf` is off only where no
+    cookie is looked at.
+    """
+
+    prefix: str
+    blueprint: Blueprint
+    guard: Literal["sign-in", "key", "public"]
+    csrf: bool = True
+
+
+# Screens nest under the dashboard, whose one `before_request` guards them all.
+for screen in (bots, keys, requests, people, account, audit):
+    dashboard.register_blueprint(screen)
+
+MOUNTS = (
+    Mount("/auth", auth, "public"),
+    Mount("/dashboard", dashboard, "sign-in"),
+    Mount("/docs", docs, "public"),
+    Mount("/api/v1/bots", proxy, "key", csrf=False),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register them all."""
+    for mount in MOUNTS:
+        app.register_blueprint(mount.blueprint, url_prefix=mount.prefix)
+        if not mount.csrf:
+            csrf.exempt(mount.blueprint)

@@ -1,0 +1,1 @@
+"""The dashboard: the parent of every screen, its guard, and the home screen."""

@@ -1,0 +1,102 @@
+"""The database's two engines, and the one way to write.
+
+Reads use `db.session`. Writes use `writing()`: on SQLite a second engine with a single connection,
+`BEGIN IMMEDIATE` and `synchronous=FULL`, so that writers queue in the process instead of failing
+with "database is locked", reads stay free, and what was committed is on disk. PostgreSQL needs none
+of it and gets one plain engine. What needs a dialect is said in this module and nowhere else.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+
+from flask import Flask
+from sqlalchemy import Connection, Engine, Insert, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from tgm.extensions import db
+from tgm.settings import Settings
+
+WRITER = "writer"
+_BUSY_SECONDS = 30
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Put the engines' options into the application's configuration. Call before `db.init_app`."""
+    url = make_url(settings.database_url.value)
+    is_sqlite = url.get_backend_name() == "sqlite"
+    if is_sqlite and url.database:
+        (settings.instance_path / url.database).parent.mkdir(parents=True, exist_ok=True)
+    connect: dict[str, Any] = {"timeout": _BUSY_SECONDS} if is_sqlite else {}
+    # check_same_thread: a pooled connection serves one thread at a time, but not always the same.
+    if is_sqlite:
+        connect["check_same_thread"] = False
+    shared = {"connect_args": connect, "pool_pre_ping": not is_sqlite}
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 10, "max_overflow": 20, **shared}
+    app.config["SQLALCHEMY_BINDS"] = {
+        WRITER: {"url": url, "pool_size": 1 if is_sqlite else 10, "max_overflow": 0, **shared}
+    }
+
+
+def prepare(app: Flask) -> None:
+    """Give SQLite's connections their pragmas and transactions. Call after `db.init_app`."""
+    with app.app_context():
+        for name, engine in db.engines.items():
+            if engine.dialect.name == "sqlite":
+                _prepare_sqlite(engine, "BEGIN IMMEDIATE" if name == WRITER else "BEGIN")
+
+
+def _prepare_sqlite(engine: Engine, begin: str) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, record: Any) -> None:
+        # The driver must not open transactions of its own: ours say which kind they are.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """Open a transaction that may write; commit at the end, roll back on an exception.
+
+    What it returns stays readable afterwards. Never nest two: SQLite has one writer, and the second
+    would wait for the first for ever. Hand the session on instead.
+    """
+    # A read begun earlier in this request would go on seeing the old rows.
+    db.session.rollback()
+    with Session(db.engines[WRITER], expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def migrate(app: Flask) -> None:
+    """Bring the database to the newest version. Processes that start together take turns."""
+    instance = Path(app.instance_path)
+    instance.mkdir(parents=True, exist_ok=True)
+    with (instance / ".migrating").open("w") as lock, app.app_context():
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        flask_migrate.upgrade()
+
+
+def close(app: Flask) -> None:
+    """Close both engines' connections. SQLite then folds its log into the database file."""
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+def insert_or_ignore(engine: Engine | Connection, table: Table) -> Insert:
+    """Return an INSERT for `table` that does nothing where the row is there already."""
+    if engine.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()

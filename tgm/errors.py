@@ -1,0 +1,84 @@
+"""What callers and people see of an error: Telegram's shape for programs, a page for people."""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from tgm.shared.errors import N_, TgmError
+
+log = logging.getLogger(__name__)
+
+API_PREFIX = "/api/"
+
+_SENTENCES = {
+    400: N_("The request could not be understood."),
+    401: N_("Please sign in first."),
+    403: N_("Your role does not allow this."),
+    404: N_("There is nothing at this address."),
+    405: N_("This address does not take this kind of request."),
+    413: N_("What was sent is too large."),
+    429: N_("Too many tries. Please wait a little."),
+}
+_FAULT = N_("Something went wrong on our side. It has been written to the log.")
+
+
+def init_app(app: Flask) -> None:
+    """Register the handlers: the only place where an error becomes an answer."""
+    app.register_error_handler(TgmError, _on_tgm_error)
+    app.register_error_handler(CSRFError, _on_csrf_error)
+    app.register_error_handler(HTTPException, _on_http_error)
+    app.register_error_handler(Exception, _on_fault)
+
+
+def sentence(error: TgmError) -> str:
+    """Return the error's sentence in the reader's language."""
+    return gettext(error.message, **error.params)
+
+
+def api_error(code: int, description: str, retry_after: int | None = None) -> Response:
+    """Return an error as Telegram would shape it."""
+    body: dict[str, Any] = {"ok": False, "error_code": code, "description": description}
+    if retry_after is not None:
+        body["parameters"] = {"retry_after": retry_after}
+    answer = jsonify(body)
+    answer.status_code = code
+    answer.headers["X-TGM-Source"] = "gateway"
+    if retry_after is not None:
+        answer.headers["Retry-After"] = str(retry_after)
+    return answer
+
+
+def _page(code: int, text: str) -> ResponseReturnValue:
+    return render_template("error.html", code=code, sentence=text), code
+
+
+def _on_tgm_error(error: TgmError) -> ResponseReturnValue:
+    if request.path.startswith(API_PREFIX):
+        return api_error(error.code, error.description, error.retry_after)
+    return _page(error.code, sentence(error))
+
+
+def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:
+    return _page(400, gettext("This form is too old. Please go back, reload the page, try again."))
+
+
+def _on_http_error(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()
+    if request.path.startswith(API_PREFIX):
+        return api_error(code, error.name)
+    return _page(code, gettext(_SENTENCES.get(code, _FAULT)))
+
+
+def _on_fault(error: Exception) -> ResponseReturnValue:
+    # The formatter redacts the traceback; the answer says nothing of it.
+    log.exception("unexpected error in %s", request.endpoint)
+    if request.path.startswith(API_PREFIX):
+        return api_error(500, InternalServerError().name)
+    return _page(500, gettext(_FAULT))

@@ -1,0 +1,1 @@
+"""The proxy: a caller's request, byte for byte, to Telegram and back."""

@@ -1,0 +1,105 @@
+"""Who calls, and how often: the API key and its limit."""
+
+import ipaddress
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from tgm.audit.service import Actor, record
+from tgm.keys.snapshot import KnownKey, Snapshot
+from tgm.security.credentials import digest, is_api_key
+from tgm.shared.errors import TooManyRequests, Unauthorized
+from tgm.shared.ids import parse_id
+from tgm.shared.limits import Limits, LimitState, per_minute, per_seconds
+
+log = logging.getLogger(__name__)
+
+BAD_KEYS_PER_MINUTE = 20
+# One wording for every bad key: which kind it is, only the audit log tells.
+_UNAUTHORIZED = "Unauthorized: the API key is missing, wrong, expired or revoked"
+_LIMITED = "Rate limit exceeded"
+_HOUR = 3600
+
+
+class RateLimited(TooManyRequests):
+    """A limit is reached; `state` says which, for the headers."""
+
+    def __init__(self, state: LimitState) -> None:
+        self.state = state
+        super().__init__(_LIMITED, retry_after=state.retry_after(time.time()))
+
+
+class Callers:
+    """Knows the keys and counts their calls."""
+
+    def __init__(
+        self, snapshot: Snapshot, limits: Limits, engine: Engine, *, calls_per_minute: int
+    ) -> None:
+        """`calls_per_minute` holds for keys without a rate of their own."""
+        self._snapshot = snapshot
+        self._limits = limits
+        self._engine = engine
+        self._calls_per_minute = calls_per_minute
+
+    def identify(self, environ: Mapping[str, Any]) -> KnownKey:
+        """Return the key that the request shows.
+
+        Raises Unauthorized for any bad one, RateLimited after too many from one address. A good key
+        is never held up by bad ones.
+        """
+        shown = presented_key(environ)
+        address = environ.get("REMOTE_ADDR") or ""
+        if not shown:
+            raise Unauthorized(_UNAUTHORIZED)
+        key = self._snapshot.current().keys.get(digest(shown)) if is_api_key(shown) else None
+        reason = key.refusal(time.time()) if key is not None else "key_unknown"
+        if key is not None and reason is None:
+            return key
+        state = self._limits.hit(per_minute(BAD_KEYS_PER_MINUTE), "bad-keys", network_of(address))
+        if not state.allowed:
+            raise RateLimited(state)
+        if key is not None:
+            self._note(key, str(reason), address)
+        raise Unauthorized(_UNAUTHORIZED)
+
+    def count(self, key: KnownKey) -> LimitState:
+        """Count a call against the key's limit, and tell where it stands."""
+        return self._limits.hit(per_minute(key.per_minute or self._calls_per_minute), "key", key.id)
+
+    def _note(self, key: KnownKey, reason: str, address: str) -> None:
+        # Once an hour and key: a program left running with a revoked key must not fill the log.
+        if not self._limits.hit(per_seconds(1, _HOUR), "noted", key.id, reason).allowed:
+            return
+        with Session(self._engine) as session, session.begin():
+            record(
+                session,
+                Actor("API key", address),
+                "key.refused",
+                team_id=parse_id(key.team_id),
+                subject_id=key.id,
+                reason=reason,
+            )
+
+
+def presented_key(environ: Mapping[str, Any]) -> str:
+    """Return the key from X-API-Key or Authorization: Bearer, "" where there is none."""
+    shown = str(environ.get("HTTP_X_API_KEY", "")).strip()
+    if shown:
+        return shown
+    scheme, _, rest = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def network_of(address: str) -> str:
+    """Return what counts as one address: an IPv6 caller has a whole /64 to choose from."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if parsed.version == 4:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -1,0 +1,54 @@
+"""The request log's filter, as it stands in the address."""
+
+from datetime import UTC, datetime
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField
+from wtforms.fields import DateTimeLocalField
+from wtforms.validators import Length, Optional, Regexp
+
+from tgm.proxy.requestlog import Filter
+from tgm.shared.ids import parse_id
+
+_STATUSES = [
+    ("", _("Any")),
+    ("2", _("2xx: done")),
+    ("4", _("4xx: refused")),
+    ("5", _("5xx: failed")),
+    ("429", _("429: too many calls")),
+    ("502", _("502: Telegram not reached")),
+]
+
+
+class FilterForm(FlaskForm):  # type: ignore[misc]
+    """Nothing is changed by it, so it is sent by GET and carries no token."""
+
+    class Meta:
+        csrf = False
+
+    bot = SelectField(_("Bot"), validators=[Optional()], validate_choice=False)
+    key = SelectField(_("API key"), validators=[Optional()], validate_choice=False)
+    method = StringField(
+        _("Method"),
+        validators=[Optional(), Length(max=64), Regexp("[A-Za-z]+$", message=_("Letters only."))],
+    )
+    status = SelectField(_("Status"), choices=_STATUSES, validators=[Optional()])
+    since = DateTimeLocalField(_("From (UTC)"), validators=[Optional()])
+    until = DateTimeLocalField(_("Until (UTC)"), validators=[Optional()])
+
+    def wanted(self) -> Filter:
+        """Return the filter; fields that cannot be read do not count."""
+        good = {name: field.data for name, field in self._fields.items() if not field.errors}
+        return Filter(
+            bot_id=parse_id(good.get("bot") or ""),
+            key_id=parse_id(good.get("key") or ""),
+            method=good.get("method") or None,
+            status=int(good["status"]) if good.get("status") else None,
+            since=_utc(good.get("since")),
+            until=_utc(good.get("until")),
+        )
+
+
+def _utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.replace(tzinfo=UTC)

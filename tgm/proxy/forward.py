@@ -1,0 +1,127 @@
+"""Passing a method call on, byte for byte, and its answer back."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from tgm.proxy.answers import ProxyAnswer, whole
+from tgm.proxy.masking import mask
+from tgm.proxy.target import MethodTarget
+from tgm.telegram.answer import Answer
+from tgm.telegram.client import TelegramClient
+from tgm.telegram.errors import Failure, TelegramUnreachable
+from tgm.telegram.token import BotToken
+from tgm.telegram.upstream import BLOCK_BYTES
+
+# An answer up to this size is here in full before its first byte leaves, so that one cut short can
+# still become a 502.
+WHOLE_BYTES = 64 * 1024
+
+_RETURNED = ("Content-Type", "Content-Encoding", "Retry-After")
+_RETURNED_WITH_FILES = (
+    *_RETURNED,
+    "Content-Disposition",
+    "Content-Range",
+    "Accept-Ranges",
+    "ETag",
+    "Last-Modified",
+    "Cache-Control",
+)
+
+
+class Body:
+    """A request's body, on disk or in memory, that can be read more than once."""
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._file = environ["wsgi.input"]
+        text = environ.get("CONTENT_LENGTH") or ""
+        self.is_given = text != ""
+        self.length = int(text) if text.isdecimal() else 0
+
+    def blocks(self) -> Iterator[bytes]:
+        """Yield the body from where the file stands, in blocks."""
+        left = self.length
+        while left > 0 and (block := self._file.read(min(left, BLOCK_BYTES))):
+            left -= len(block)
+            yield block
+
+    def rewind(self) -> None:
+        """Go back to the start, to read it again."""
+        self._file.seek(0)
+
+
+def request_headers(environ: Mapping[str, Any], body: Body) -> dict[str, str]:
+    """Return the only headers that travel: Content-Type and Content-Length."""
+    headers = {}
+    if environ.get("CONTENT_TYPE"):
+        headers["Content-Type"] = environ["CONTENT_TYPE"]
+    if body.is_given or environ["REQUEST_METHOD"] == "POST":
+        headers["Content-Length"] = str(body.length)
+    return headers
+
+
+def call_method(
+    telegram: TelegramClient,
+    token: BotToken,
+    target: MethodTarget,
+    environ: Mapping[str, Any],
+    *,
+    webhook_base_url: str | None,
+    whole_bytes: int = WHOLE_BYTES,
+) -> ProxyAnswer:
+    """Call the method as the caller did. Raises TelegramUnreachable.
+
+    The answer is whole up to `whole_bytes`, a stream beyond.
+    """
+    body = Body(environ)
+    answer = telegram.open_method(
+        token,
+        target.method,
+        verb=environ["REQUEST_METHOD"],
+        query=target.query,
+        headers=request_headers(environ, body),
+        body=body.blocks(),
+    )
+    headers = _kept(answer, _RETURNED)
+    start = answer.read_up_to(whole_bytes)
+    if not answer.is_complete:
+        return stream(answer, headers, start)
+    if not start:
+        # Telegram never answers a method with nothing.
+        raise TelegramUnreachable(Failure.PROTOCOL)
+    if "Content-Encoding" not in answer.headers:
+        start = mask(start, target.method, token, webhook_base_url)
+    return _with_reason(whole(answer.status, headers, start), answer)
+
+
+def get_file(
+    telegram: TelegramClient, token: BotToken, quoted_path: str, headers: Mapping[str, str]
+) -> ProxyAnswer:
+    """Download a file from Telegram. Raises TelegramUnreachable."""
+    answer = telegram.open_file(token, quoted_path, headers)
+    kept = _kept(answer, _RETURNED_WITH_FILES)
+    start = answer.read_up_to(WHOLE_BYTES)
+    if not answer.is_complete:
+        return stream(answer, kept, start)
+    if answer.status >= 400:
+        start = mask(start, "", token, None)
+    if answer.status == 304:
+        return _with_reason(ProxyAnswer(304, kept, []), answer)
+    return _with_reason(whole(answer.status, kept, start), answer)
+
+
+def stream(answer: Answer, headers: list[tuple[str, str]], start: bytes) -> ProxyAnswer:
+    """Return an answer that is longer than what has been read of it."""
+    length = answer.headers.get("Content-Length")
+    if length is not None and "chunked" not in answer.headers.get("Transfer-Encoding", ""):
+        headers = [*headers, ("Content-Length", length)]
+    return _with_reason(ProxyAnswer(answer.status, headers, chain([start], answer.rest())), answer)
+
+
+def _with_reason(proxied: ProxyAnswer, answer: Answer) -> ProxyAnswer:
+    proxied.reason = answer.reason
+    return proxied
+
+
+def _kept(answer: Answer, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, value) for name in names if (value := answer.headers.get(name)) is not None]

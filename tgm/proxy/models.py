@@ -1,0 +1,63 @@
+"""The request log and the answers remembered for an Idempotency-Key."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+from ulid import ULID
+
+from tgm.extensions import Base
+from tgm.shared.types import UlidType, UtcDateTime
+
+# SQLite numbers rows by itself only where the key is exactly INTEGER.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
+
+
+class RequestLogEntry(Base):
+    """One proxied call, without its body. It outlives the bot and the key that it names.
+
+    `source` says who answered: `telegram` or `gateway`. `error` is a short kind, such as
+    `rate_limited` or `telegram_timeout`, None where all went well.
+    """
+
+    __tablename__ = "request_log"
+    __table_args__ = (
+        Index("ix_request_log_at", "at"),
+        Index("ix_request_log_team_id_id", "team_id", "id"),
+        Index("ix_request_log_bot_id_id", "bot_id", "id"),
+        Index("ix_request_log_key_id_id", "key_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    team_id: Mapped[ULID] = mapped_column(UlidType)
+    bot_id: Mapped[ULID | None] = mapped_column(UlidType)
+    key_id: Mapped[ULID] = mapped_column(UlidType)
+    method: Mapped[str] = mapped_column(String(64))
+    source: Mapped[str] = mapped_column(String(8))
+    status: Mapped[int] = mapped_column(Integer)
+    bytes_in: Mapped[int] = mapped_column(BigInteger)
+    bytes_out: Mapped[int] = mapped_column(BigInteger)
+    milliseconds: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(String(32))
+
+
+class IdempotencyEntry(Base):
+    """A call made with an Idempotency-Key: under way while `status` is None, then its answer.
+
+    `leased_until` is when a call under way counts as lost, since its process renews it while it
+    lives. `headers` is a JSON list of pairs. Entries go 24 hours after `created_at`.
+    """
+
+    __tablename__ = "idempotency"
+    __table_args__ = (Index("ix_idempotency_created_at", "created_at"),)
+
+    key_id: Mapped[ULID] = mapped_column(UlidType, primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    owner: Mapped[str] = mapped_column(String(26))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    leased_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[int | None] = mapped_column(Integer)
+    headers: Mapped[str | None] = mapped_column(String)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)

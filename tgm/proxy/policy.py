@@ -1,0 +1,40 @@
+"""May this key call this method of this bot? Pure rules, no input or output."""
+
+from tgm.keys.snapshot import KnownBot, KnownKey
+from tgm.proxy.target import BOT_NOT_FOUND
+from tgm.shared.errors import Conflict, Forbidden, NotFound
+
+_RECEIVED_BY_TGM = (
+    "Conflict: can't use getUpdates method while webhook is active; "
+    "use deleteWebhook to delete the webhook first"
+)
+
+
+def bot_for(key: KnownKey, bot: KnownBot | None) -> KnownBot:
+    """Return the bot if it is one of the key's. Raises NotFound, Forbidden when it is disabled.
+
+    Another team's bot, and one that the key is not for, look like one that does not exist.
+    """
+    if bot is None or not key.may_use(bot):
+        raise NotFound(BOT_NOT_FOUND)
+    if bot.is_disabled:
+        raise Forbidden("Forbidden: bot is disabled")
+    return bot
+
+
+def check_method(key: KnownKey, bot: KnownBot, method: str) -> None:
+    """Raise Forbidden where the key's patterns do not allow `method`, Conflict where TGM itself
+    does the job."""
+    name = method.lower()
+    if not key.may_call(name):
+        raise Forbidden(
+            "Forbidden: method %(method)s is not allowed for this API key", method=method
+        )
+    if name == "getupdates" and bot.receiving is not None:
+        raise Conflict(_RECEIVED_BY_TGM)
+
+
+def check_file(key: KnownKey) -> None:
+    """Raise Forbidden where the key may not download: whoever may not ask for a path, may not."""
+    if not key.may_call("getfile"):
+        raise Forbidden("Forbidden: files need the method getFile, not allowed for this API key")

@@ -1,0 +1,26 @@
+"""What the running application holds beside Flask's own, made once in `create_app`."""
+
+from dataclasses import dataclass
+
+from tgm.keys.snapshot import Snapshot
+from tgm.proxy.gateway import Gateway
+from tgm.proxy.idempotency import IdempotencyStore
+from tgm.proxy.requestlog import RequestLog
+from tgm.security.vault import Vault
+from tgm.settings import Settings
+from tgm.shared.limits import Limits
+from tgm.telegram.client import TelegramClient
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Shared between threads; services reach it through `extensions.runtime`."""
+
+    settings: Settings
+    vault: Vault
+    telegram: TelegramClient
+    limits: Limits
+    snapshot: Snapshot
+    request_log: RequestLog
+    idempotency: IdempotencyStore
+    gateway: Gateway

@@ -1,0 +1,1 @@
+"""Secrets and the rules about them. Knows neither Flask nor the database."""

@@ -1,0 +1,1 @@
+"""Small things every layer may use: the clock, ids, column types, errors. Imports no feature."""

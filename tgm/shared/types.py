@@ -1,0 +1,42 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy.types import TypeDecorator
+from ulid import ULID
+
+
+class UlidType(TypeDecorator[ULID]):
+    """A ULID, stored as its 26 characters."""
+
+    impl = String(26)
+    cache_ok = True
+
+    def process_bind_param(self, value: ULID | str | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> ULID | None:
+        return None if value is None else ULID.from_str(value)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time. Takes aware values only, and returns them in UTC.
+
+    SQLite has no time zones and would hand back naive values, which then cannot be compared.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone was about to be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

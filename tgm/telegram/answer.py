@@ -1,0 +1,102 @@
+"""Telegram's answer as it comes in: status and headers at once, the body as it is read."""
+
+import http.client
+from collections.abc import Iterator
+from types import TracebackType
+
+from tgm.telegram.errors import Failure, TelegramUnreachable
+from tgm.telegram.upstream import BLOCK_BYTES, Connection, Pool
+
+
+class BrokenOff(OSError):
+    """The answer ended before its end. An OSError, so that the server closes the caller's
+    connection without ending the answer as if it were whole."""
+
+
+class Answer:
+    """An answer whose body is still on the wire. Close it, or use it as a context."""
+
+    def __init__(
+        self, response: http.client.HTTPResponse, connection: Connection, pool: Pool
+    ) -> None:
+        self.status = response.status
+        self.reason = response.reason
+        self.headers = response.headers
+        self._response = response
+        self._connection: Connection | None = connection
+        self._pool = pool
+        self._missing = response.length
+        """How many bytes are still to come; None where only the end of the stream tells."""
+        self.is_complete = response.isclosed()
+        if self.is_complete:
+            self._release(reusable=not response.will_close)
+
+    def __enter__(self) -> "Answer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def read(self) -> bytes:
+        """Return some more of the body, b"" at its end. Raises TelegramUnreachable."""
+        if self.is_complete:
+            return b""
+        try:
+            block = self._response.read1(BLOCK_BYTES)
+        except TimeoutError:
+            self.close()
+            raise TelegramUnreachable(Failure.TIMEOUT) from None
+        except (OSError, ValueError, http.client.HTTPException):
+            self.close()
+            raise TelegramUnreachable(Failure.BROKEN) from None
+        if self._missing is not None:
+            self._missing -= len(block)
+        if block:
+            return block
+        if self._missing:
+            self.close()
+            raise TelegramUnreachable(Failure.BROKEN)
+        self.is_complete = True
+        self._release(reusable=not self._response.will_close)
+        return b""
+
+    def read_up_to(self, size: int) -> bytes:
+        """Return the body, or a little more than its first `size` bytes if it is longer.
+
+        `is_complete` then tells which. Raises TelegramUnreachable where it is cut short.
+        """
+        blocks = []
+        total = 0
+        while total <= size and (block := self.read()):
+            blocks.append(block)
+            total += len(block)
+        return b"".join(blocks)
+
+    def rest(self) -> Iterator[bytes]:
+        """Yield what is left. Raises BrokenOff where it is cut short."""
+        try:
+            while block := self.read():
+                yield block
+        except TelegramUnreachable as error:
+            raise BrokenOff(str(error.failure)) from None
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection up, unless the answer was read to its end."""
+        self._release(reusable=False)
+
+    def _release(self, *, reusable: bool) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if reusable:
+            self._pool.give_back(connection)
+        else:
+            self._response.close()
+            connection.close()

@@ -1,0 +1,131 @@
+"""Calling Telegram: control calls whose result TGM wants, and calls passed through as a stream."""
+
+import http.client
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import requests
+
+from tgm.telegram.answer import Answer
+from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
+from tgm.telegram.token import BotToken
+from tgm.telegram.upstream import CONNECT_SECONDS, Connection, Pool, Route
+
+
+class TelegramClient:
+    """The way to Telegram for the whole process. Safe to share between threads."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._pool = Pool(route)
+
+    def __repr__(self) -> str:
+        return "<TelegramClient>"
+
+    def call(self, token: BotToken, method: str, **params: object) -> Any:
+        """Call a method and return its `result`.
+
+        Raises TelegramRefused when Telegram says no, TelegramUnreachable when it says nothing.
+        """
+        try:
+            with self._session() as session:
+                response = session.post(
+                    f"{self._route.base_url}/bot{token.value}/{method}",
+                    json=params,
+                    timeout=(CONNECT_SECONDS, self._route.timeout),
+                    allow_redirects=False,
+                )
+                answer = response.json()
+            if answer["ok"]:
+                return answer["result"]
+            retry_after = answer.get("parameters", {}).get("retry_after")
+            code, description = int(answer["error_code"]), str(answer["description"])
+        # `from None` everywhere: the library's own errors quote the address, token and all.
+        except requests.exceptions.SSLError:
+            raise TelegramUnreachable(Failure.TLS) from None
+        except requests.Timeout:
+            raise TelegramUnreachable(Failure.TIMEOUT) from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise TelegramUnreachable(Failure.PROTOCOL) from None
+        except requests.RequestException:
+            raise TelegramUnreachable(Failure.CONNECT) from None
+        raise TelegramRefused(
+            description.replace(token.value, "[token]"), code=code, retry_after=retry_after
+        )
+
+    def _session(self) -> requests.Session:
+        session = requests.Session()
+        # Nothing but TELEGRAM_PROXY_URL and TELEGRAM_CA_FILE decides the way: no HTTP_PROXY, no
+        # .netrc.
+        session.trust_env = False
+        if self._route.proxy_url is not None:
+            session.proxies = dict.fromkeys(("http", "https"), self._route.proxy_url.value)
+        if self._route.ca_file is not None:
+            session.verify = str(self._route.ca_file)
+        return session
+
+    def open_method(
+        self,
+        token: BotToken,
+        method: str,
+        *,
+        verb: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes],
+    ) -> Answer:
+        """Send a method call as it is, and return the answer with its body still to come.
+
+        `query` is what stood behind the question mark, unparsed. Raises TelegramUnreachable.
+        """
+        return self._open(verb, f"/bot{token.value}/{method}", query, headers, body)
+
+    def open_file(self, token: BotToken, path: str, headers: Mapping[str, str]) -> Answer:
+        """Start to download a file. `path` is percent-encoded. Raises TelegramUnreachable."""
+        return self._open("GET", f"/file/bot{token.value}/{path}", "", headers, ())
+
+    def _open(
+        self, verb: str, path: str, query: str, headers: Mapping[str, str], body: Iterable[bytes]
+    ) -> Answer:
+        connection = self._pool.take()
+        target = self._pool.path_prefix + path + (f"?{query}" if query else "")
+        try:
+            _send(connection, verb, target, {**self._pool.headers, **headers}, body)
+            response = connection.getresponse()
+        except TimeoutError:
+            connection.close()
+            raise TelegramUnreachable(Failure.TIMEOUT) from None
+        except (http.client.RemoteDisconnected, ConnectionError):
+            connection.close()
+            raise TelegramUnreachable(Failure.BROKEN) from None
+        except (OSError, ValueError, http.client.HTTPException):
+            connection.close()
+            raise TelegramUnreachable(Failure.PROTOCOL) from None
+        except BaseException:
+            connection.close()
+            raise
+        return Answer(response, connection, self._pool)
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._pool.close()
+
+
+def _send(
+    connection: Connection,
+    verb: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: Iterable[bytes],
+) -> None:
+    connection.putrequest(verb, target, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value.encode("latin-1"))
+    connection.endheaders()
+    try:
+        for block in body:
+            connection.send(block)
+    except (BrokenPipeError, ConnectionResetError):
+        # Telegram may answer, and close, before it has read a body it will not take: its answer
+        # is worth more than ours. If there is none, reading it fails the same way.
+        return

@@ -1,0 +1,22 @@
+"""A bot token, which cannot print itself."""
+
+import re
+
+from tgm.security.secret import Secret
+
+# BotFather's tokens: the bot's numeric id, a colon, and (today) 35 characters.
+_FORM = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,128}", re.ASCII)
+
+
+class BotToken(Secret):
+    """A token in BotFather's form."""
+
+    @classmethod
+    def parse(cls, text: str) -> "BotToken | None":
+        """Return the token, or None when `text` does not have a token's form."""
+        return cls(text) if _FORM.fullmatch(text) else None
+
+    @property
+    def telegram_id(self) -> int:
+        """The bot's numeric id, which Telegram puts before the colon."""
+        return int(self.value.partition(":")[0])

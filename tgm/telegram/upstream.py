@@ -1,0 +1,145 @@
+"""Where Telegram is: its address, the way through a proxy, and connections kept alive to it."""
+
+import http.client
+import select
+import socket
+import ssl
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tgm.security.secret import Secret
+from tgm.telegram.errors import Failure, TelegramUnreachable
+
+CONNECT_SECONDS = 10
+# Telegram closes idle connections after about a minute; one closed under a request is a lost call.
+IDLE_SECONDS = 15
+BLOCK_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to get to Telegram. `timeout` is in seconds, for each wait on the socket."""
+
+    base_url: str
+    proxy_url: Secret | None = None
+    ca_file: Path | None = None
+    timeout: float = 65
+
+
+class Connection(http.client.HTTPConnection):
+    """An HTTP connection that remembers since when it has been idle."""
+
+    idle_since = 0.0
+
+    def _encode_request(self, request: str) -> bytes:
+        # The caller's query goes on byte for byte, its bytes beyond ASCII included.
+        return request.encode("latin-1")
+
+    def is_usable(self, now: float) -> bool:
+        """Tell whether the other side seems to be still there.
+
+        A socket with something to read while nothing was asked has been closed, or is out of step.
+        """
+        if self.sock is None or now - self.idle_since > IDLE_SECONDS:
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
+
+
+class SecureConnection(http.client.HTTPSConnection, Connection):
+    """The same over TLS."""
+
+
+class Pool:
+    """Connections to Telegram, the one used last handed out first, so that the rest may go."""
+
+    def __init__(self, route: Route) -> None:
+        self.timeout = route.timeout
+        self._connect = _connector(route)
+        self._idle: list[Connection] = []
+        self._lock = threading.Lock()
+        base = urlsplit(route.base_url)
+        # Through a proxy, plain HTTP names the whole address in the request line.
+        whole = route.proxy_url is not None and base.scheme == "http"
+        self.path_prefix = route.base_url if whole else base.path
+        self.headers = _proxy_credentials(route.proxy_url) if whole else {}
+
+    def take(self) -> Connection:
+        """Return a connected connection. Raises TelegramUnreachable."""
+        now = time.monotonic()
+        while True:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                return self._fresh()
+            if connection.is_usable(now):
+                return connection
+            connection.close()
+
+    def _fresh(self) -> Connection:
+        connection = self._connect()
+        try:
+            connection.connect()
+        except ssl.SSLError:
+            raise TelegramUnreachable(Failure.TLS) from None
+        except TimeoutError:
+            raise TelegramUnreachable(Failure.TIMEOUT) from None
+        except (OSError, http.client.HTTPException):
+            raise TelegramUnreachable(Failure.CONNECT) from None
+        assert isinstance(connection.sock, socket.socket)
+        connection.sock.settimeout(self.timeout)
+        return connection
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer has been read to its end."""
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+
+def tls_context(route: Route) -> ssl.SSLContext:
+    """Return the one TLS context: the system's authorities, or those in `ca_file` alone."""
+    return ssl.create_default_context(cafile=str(route.ca_file) if route.ca_file else None)
+
+
+def _proxy_credentials(proxy: Secret | None) -> dict[str, str]:
+    parts = urlsplit(proxy.value if proxy else "")
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def _connector(route: Route) -> Callable[[], Connection]:
+    base = urlsplit(route.base_url)
+    proxy = urlsplit(route.proxy_url.value) if route.proxy_url else None
+    first = proxy or base
+    host, port = first.hostname or "", first.port
+    timeout = min(CONNECT_SECONDS, route.timeout)
+    if base.scheme == "http":
+        return lambda: Connection(host, port, timeout=timeout, blocksize=BLOCK_BYTES)
+    context = tls_context(route)
+
+    def connect() -> Connection:
+        connection = SecureConnection(
+            host, port, timeout=timeout, blocksize=BLOCK_BYTES, context=context
+        )
+        if proxy is not None:
+            credentials = _proxy_credentials(route.proxy_url)
+            connection.set_tunnel(base.hostname or "", base.port or 443, credentials)
+        return connection
+
+    return connect

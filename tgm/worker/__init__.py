@@ -1,0 +1,1 @@
+"""The background: runs jobs beside the server. Knows none of them."""

@@ -1,0 +1,53 @@
+"""A thread that runs jobs, each at its own pace, until it is told to stop."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to run every so many seconds. It must be quick, and may fail: the next time counts."""
+
+    name: str
+    every: float
+    run: Callable[[], object]
+
+
+class Loop:
+    """Runs the jobs. `stop` runs each one once more, so that nothing stays unwritten."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = jobs
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="tgm-worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop, and wait until the last round is done."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        due = {job: time.monotonic() + job.every for job in self._jobs}
+        while not self._stopping.wait(max(0.0, min(due.values()) - time.monotonic())):
+            for job in self._jobs:
+                if time.monotonic() >= due[job]:
+                    _run(job)
+                    due[job] = time.monotonic() + job.every
+        for job in self._jobs:
+            _run(job)
+
+
+def _run(job: Job) -> None:
+    try:
+        job.run()
+    except Exception:
+        log.exception("a background job failed and will run again: %s", job.name)
