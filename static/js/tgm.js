@@ -1,0 +1,54 @@
+// Copy buttons, and where the focus goes after a page was swapped in. Listens on the document only,
+// so that nothing has to be bound again after a swap.
+(() => {
+  const select = (element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const selection = window.getSelection();
+    selection.removeAllRanges();
+    selection.addRange(range);
+  };
+
+  const copy = async (element) => {
+    try {
+      await navigator.clipboard.writeText(element.textContent);
+    } catch {
+      // Browsers offer the clipboard to HTTPS and localhost only; a box on a LAN has neither.
+      select(element);
+      document.execCommand("copy");
+    }
+  };
+
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) {
+      await copy(document.getElementById(button.dataset.copy));
+      const label = button.textContent;
+      if (label !== button.dataset.done) {
+        button.textContent = button.dataset.done;
+        setTimeout(() => { button.textContent = label; }, 2000);
+      }
+      return;
+    }
+    for (const menu of document.querySelectorAll("details.site-menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const menu = document.querySelector("details.site-menu[open]");
+    if (event.key === "Escape" && menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+
+  // After a boosted link or form the old focus is gone: a screen reader would start at the top, in
+  // silence. The first wrong field comes first, then what asks for the focus, then the content.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target !== document.body) return;
+    const next = document.querySelector("main [aria-invalid=true], main [autofocus]");
+    (next || document.getElementById("main")).focus({ preventScroll: !next });
+    if (!window.location.hash) window.scrollTo(0, 0);
+  });
+})();
