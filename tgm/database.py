@@ -9,13 +9,14 @@ of it and gets one plain engine. What needs a dialect is said in this module and
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import flask_migrate
 
 from flask import Flask
-from sqlalchemy import Connection, Engine, Insert, Table, event
+from sqlalchemy import Connection, Engine, Insert, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -100,3 +101,13 @@ def insert_or_ignore(engine: Engine | Connection, table: Table) -> Insert:
     if engine.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def take_turns(session: Session, what: str) -> None:
+    """Make the transactions that name the same `what` run one after the other.
+
+    For a rule about rows that are not there yet, which cannot be locked. SQLite has one writer.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        number = int.from_bytes(sha256(what.encode()).digest()[:4])
+        session.execute(select(func.pg_advisory_xact_lock(number)))

@@ -1,0 +1,1 @@
+"""People: users, their teams and roles, signing in, invitations."""

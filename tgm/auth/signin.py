@@ -1,0 +1,120 @@
+"""Signing in: the password, the second step, and the limits on wrong tries."""
+
+import math
+import time
+from datetime import datetime
+
+from sqlalchemy import select
+from ulid import ULID
+from werkzeug.security import check_password_hash
+
+from tgm.audit.service import Actor, record
+from tgm.auth.models import User
+from tgm.auth.passwords import Check, is_right, tidy_email
+from tgm.auth.person import Person, person_of, record_for_user
+from tgm.auth.totp import use_code
+from tgm.database import writing
+from tgm.extensions import db, runtime
+from tgm.shared.clock import utcnow
+from tgm.shared.errors import N_, Invalid, TooManyRequests
+from tgm.shared.limits import LimitState, per_seconds
+
+_WINDOW = 15 * 60
+PER_ACCOUNT = per_seconds(10, _WINDOW)
+PER_ADDRESS = per_seconds(50, _WINDOW)
+# Three codes in a million are right at any time: five tries leave a guesser no hope.
+SECOND_STEPS = per_seconds(5, _WINDOW)
+
+
+def check_password(
+    email: str, password: str, address: str | None, *, check: Check = check_password_hash
+) -> Person:
+    """Return whose e-mail address and password these are; the second step is still to come.
+
+    Raises Invalid, with one wording for a wrong password and an unknown account, which take the
+    same time; and TooManyRequests, for both alike.
+    """
+    email = tidy_email(email)[:320]
+    where = address or "unknown"
+    # The account's tries are counted before the check, so that tries at the same moment count too.
+    _stop_unless_allowed(runtime.limits.look(PER_ADDRESS, "sign-in address", where))
+    _stop_unless_allowed(runtime.limits.hit(PER_ACCOUNT, "sign-in account", email))
+    user = db.session.scalar(select(User).where(User.email == email))
+    if not is_right(password, user.password_hash if user else None, check):
+        runtime.limits.hit(PER_ADDRESS, "sign-in address", where)
+        _record_refusal(user.id if user else None, address)
+        raise Invalid(N_("The e-mail address or the password is wrong."))
+    assert user is not None
+    runtime.limits.clear(PER_ACCOUNT, "sign-in account", email)
+    return person_of(db.session(), user)
+
+
+def check_own_password(user_id: ULID, password: str, *, field: str) -> User:
+    """Ask a signed-in person for their password again, counted like a sign-in.
+
+    Raises Invalid, which names `field`, and TooManyRequests. Return the row as it was read.
+    """
+    user = db.session.get_one(User, user_id)
+    _stop_unless_allowed(runtime.limits.hit(PER_ACCOUNT, "sign-in account", user.email))
+    if not is_right(password, user.password_hash):
+        raise Invalid(N_("The password is wrong."), field=field)
+    runtime.limits.clear(PER_ACCOUNT, "sign-in account", user.email)
+    return user
+
+
+def check_second_step(person: Person, code: str, address: str | None, now: datetime) -> None:
+    """Take a TOTP code or a recovery code, once. Raises Invalid and TooManyRequests."""
+    name = str(person.id)
+    _stop_unless_allowed(runtime.limits.hit(SECOND_STEPS, "second step", name))
+    actor = Actor(person.email, address)
+    with writing() as session:
+        user = session.get_one(User, person.id)
+        kind = use_code(session, user, code, now)
+        if kind is None:
+            record_for_user(session, actor, "user.sign_in_refused", user, reason="wrong code")
+        elif kind == "recovery code":
+            record_for_user(session, actor, "recovery_code.used", user)
+    if kind is None:
+        raise Invalid(N_("The code is wrong, or was used already."), field="code")
+    runtime.limits.clear(SECOND_STEPS, "second step", name)
+
+
+def signed_in(person: Person, address: str | None) -> None:
+    """Write down that a person has signed in. Call once, after every step."""
+    with writing() as session:
+        user = session.get_one(User, person.id)
+        user.signed_in_at = utcnow()
+        record_for_user(session, Actor(person.email, address), "user.signed_in", user)
+
+
+def signed_out(person: Person, actor: Actor) -> None:
+    """Write down that a person has signed out."""
+    with writing() as session:
+        record_for_user(session, actor, "user.signed_out", session.get_one(User, person.id))
+
+
+def _record_refusal(user_id: ULID | None, address: str | None) -> None:
+    """Write down a wrong password.
+
+    For an unknown account too, without what was typed (it may be a password in the wrong field):
+    the row belongs to no team, but writing it takes the time that an account's row takes.
+    """
+    with writing() as session:
+        user = session.get(User, user_id) if user_id else None
+        if user is None:
+            actor = Actor("unknown", address)
+            record(session, actor, "user.sign_in_refused", team_id=None, reason="unknown account")
+        else:
+            actor = Actor(user.email, address)
+            record_for_user(session, actor, "user.sign_in_refused", user, reason="wrong password")
+
+
+def _stop_unless_allowed(state: LimitState) -> None:
+    if state.allowed:
+        return
+    seconds = state.retry_after(time.time())
+    raise TooManyRequests(
+        N_("Too many tries. Please wait %(minutes)s minutes."),
+        retry_after=seconds,
+        minutes=math.ceil(seconds / 60),
+    )
