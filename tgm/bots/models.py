@@ -1,0 +1,47 @@
+"""A bot, as TGM knows it."""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+from ulid import ULID
+
+from tgm.extensions import Base
+from tgm.shared.ids import new_id
+from tgm.shared.types import UlidType, UtcDateTime
+
+
+class Bot(Base):
+    """A bot, unique in the installation: two teams with the same one would fight over its webhook.
+
+    `telegram_id` is the number before the colon of its token. `receiving` says how TGM receives the
+    bot's updates, None while it does not: `getUpdates` is then the callers' own.
+    """
+
+    __tablename__ = "bots"
+    __table_args__ = (Index("ix_bots_team_id", "team_id"),)
+
+    id: Mapped[ULID] = mapped_column(UlidType, primary_key=True, default=new_id)
+    team_id: Mapped[ULID] = mapped_column(ForeignKey("teams.id"))
+    telegram_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    username: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(64))
+    sealed_token: Mapped[str] = mapped_column(String(512))
+    receiving: Mapped[str | None] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether calls are refused for now."""
+        return self.disabled_at is not None
+
+    @property
+    def token_place(self) -> str:
+        """Where the sealed token belongs: sealed anywhere else, it cannot be opened."""
+        return token_place(str(self.id))
+
+
+def token_place(bot_id: str) -> str:
+    """Return the place of a bot's sealed token, for the vault."""
+    return f"bots:{bot_id}:sealed_token"

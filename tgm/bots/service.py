@@ -1,0 +1,152 @@
+"""What can be done with bots."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from tgm.audit.service import Actor, record
+from tgm.bots import names, profile
+from tgm.bots.change import changing
+from tgm.bots.models import Bot, token_place
+from tgm.extensions import db, runtime
+from tgm.security.vault import Vault
+from tgm.shared.clock import utcnow
+from tgm.shared.errors import N_, Conflict, Invalid, NotFound
+from tgm.shared.ids import new_id
+from tgm.telegram.token import BotToken
+
+
+def of_team(team_id: ULID) -> Sequence[Bot]:
+    """Return a team's bots, by name."""
+    query = select(Bot).where(Bot.team_id == team_id)
+    return db.session.scalars(query.order_by(func.lower(Bot.name), Bot.id)).all()
+
+
+def get(team_id: ULID, bot_id: ULID) -> Bot:
+    """Return a bot of the team. Raises NotFound, for another team's bot as for none at all."""
+    return _find(db.session(), team_id, bot_id)
+
+
+def _find(session: Session, team_id: ULID, bot_id: ULID) -> Bot:
+    query = select(Bot).where(Bot.id == bot_id, Bot.team_id == team_id)
+    bot = session.scalars(query).one_or_none()
+    if bot is None:
+        raise NotFound(N_("There is no such bot."))
+    return bot
+
+
+def token_of(bot: Bot) -> BotToken:
+    """Open the bot's token. Raises SealBroken."""
+    return BotToken(runtime.vault.open(bot.sealed_token, place=bot.token_place))
+
+
+def add(team_id: ULID, token_text: str, name: str | None, actor: Actor) -> Bot:
+    """Take a bot in, after asking Telegram whose token it is.
+
+    Without a `name` it gets the one it has at Telegram. Raises Invalid for what is no token or an
+    unknown one, Conflict for a bot that some team has already, and TelegramRefused or
+    TelegramUnreachable; each names its form field.
+    """
+    token = profile.parse_token(token_text)
+    own_name = names.checked(name) if name and name.strip() else None
+    found = profile.ask(token)
+    bot_id = new_id()
+    bot = Bot(
+        id=bot_id,
+        team_id=team_id,
+        telegram_id=found.telegram_id,
+        username=found.username,
+        name=own_name or found.name,
+        sealed_token=runtime.vault.seal(token.value, place=token_place(str(bot_id))),
+        created_at=utcnow(),
+    )
+    try:
+        with changing() as session:
+            session.add(bot)
+            # Whether the bot is here already is asked only now, with a token that Telegram knows:
+            # a guess must not find out which bots an installation has.
+            session.flush()
+            _record(session, actor, "bot.added", bot, username=bot.username)
+    except IntegrityError:
+        raise Conflict(N_("This bot has already been added to this TGM."), field="token") from None
+    return bot
+
+
+def rename(team_id: ULID, bot_id: ULID, name: str, actor: Actor) -> Bot:
+    """Give the bot another name in TGM; Telegram keeps its own. Raises Invalid, NotFound."""
+    name = names.checked(name)
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        _record(session, actor, "bot.renamed", bot, new_name=name)
+        bot.name = name
+    return bot
+
+
+def disable(team_id: ULID, bot_id: ULID, actor: Actor) -> Bot:
+    """Refuse every call for the bot from now on. Raises NotFound."""
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        if not bot.is_disabled:
+            bot.disabled_at = utcnow()
+            _record(session, actor, "bot.disabled", bot)
+    return bot
+
+
+def enable(team_id: ULID, bot_id: ULID, actor: Actor) -> Bot:
+    """Let calls for the bot pass again. Raises NotFound."""
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        if bot.is_disabled:
+            bot.disabled_at = None
+            _record(session, actor, "bot.enabled", bot)
+    return bot
+
+
+def replace_token(team_id: ULID, bot_id: ULID, token_text: str, actor: Actor) -> Bot:
+    """Use another token of the same bot. Raises as `add` does, Invalid for another bot's token."""
+    token = profile.parse_token(token_text)
+    if token.telegram_id != get(team_id, bot_id).telegram_id:
+        raise Invalid(N_("This is the token of another bot."), field="token")
+    found = profile.ask(token)
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        bot.sealed_token = runtime.vault.seal(token.value, place=bot.token_place)
+        bot.username = found.username
+        _record(session, actor, "bot.token_replaced", bot)
+    return bot
+
+
+def delete(team_id: ULID, bot_id: ULID, typed_name: str, actor: Actor) -> None:
+    """Forget the bot, token and all. `typed_name` must be its name. Raises Invalid, NotFound.
+
+    A key that was limited to this bot stays, and may use no bot any more.
+    """
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        if typed_name.strip() != bot.name:
+            raise Invalid(N_("This is not the bot's name."), field="name")
+        _record(session, actor, "bot.deleted", bot, username=bot.username)
+        session.delete(bot)
+
+
+def reseal(session: Session, vault: Vault) -> int:
+    """Seal every token under the newest encryption key, and return how many. Raises SealBroken."""
+    bots = session.scalars(select(Bot)).all()
+    for bot in bots:
+        bot.sealed_token = vault.reseal(bot.sealed_token, place=bot.token_place)
+    return len(bots)
+
+
+def _record(session: Session, actor: Actor, action: str, bot: Bot, **details: object) -> None:
+    record(
+        session,
+        actor,
+        action,
+        team_id=bot.team_id,
+        subject_id=bot.id,
+        subject_name=bot.name,
+        **details,
+    )

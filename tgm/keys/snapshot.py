@@ -1,0 +1,150 @@
+"""Every key and bot in memory, so that a proxied call costs no query.
+
+The snapshot is compared with the database's revision at most twice a second, by whichever call comes
+first, and read anew when it has changed: a change takes effect within half a second in every
+process, and at once in the one that made it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from sqlalchemy import Connection, Engine, select
+
+from tgm.bots.models import Bot, token_place
+from tgm.bots.revision import Revision
+from tgm.keys.models import ApiKey, ApiKeyBot
+from tgm.keys.patterns import allows
+
+CHECK_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class KnownBot:
+    """A bot as the proxy needs it. The token stays sealed."""
+
+    id: str
+    team_id: str
+    telegram_id: int
+    sealed_token: str = field(repr=False)
+    is_disabled: bool
+    receiving: str | None
+
+    @property
+    def token_place(self) -> str:
+        """Where the sealed token belongs, for the vault."""
+        return token_place(self.id)
+
+
+@dataclass(frozen=True)
+class KnownKey:
+    """A key as the proxy needs it. `bot_ids` is None where it may use all bots of its team."""
+
+    id: str
+    team_id: str
+    bot_ids: frozenset[str] | None
+    patterns: tuple[str, ...]
+    per_minute: int | None
+    expires_at: float | None
+    is_revoked: bool
+    _decided: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+
+    def refusal(self, now: float) -> str | None:
+        """Return why the key does not work at `now` (epoch seconds), None when it does."""
+        if self.is_revoked:
+            return "key_revoked"
+        if self.expires_at is not None and now >= self.expires_at:
+            return "key_expired"
+        return None
+
+    def may_use(self, bot: KnownBot) -> bool:
+        """Tell whether the bot is one of the key's."""
+        if bot.team_id != self.team_id:
+            return False
+        return self.bot_ids is None or bot.id in self.bot_ids
+
+    def may_call(self, method: str) -> bool:
+        """Tell whether the key's patterns allow `method`."""
+        decided = self._decided.get(method)
+        if decided is None:
+            decided = allows(self.patterns, method)
+            # A caller that makes names up must not grow the memory.
+            if len(self._decided) < 1000:
+                self._decided[method] = decided
+        return decided
+
+
+@dataclass(frozen=True)
+class Known:
+    """All keys by the hash of their secret, and all bots by id, as of one revision."""
+
+    revision: int
+    keys: Mapping[str, KnownKey]
+    bots: Mapping[str, KnownBot]
+
+
+class Snapshot:
+    """Hands out what is known, never older than half a second."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` returns seconds that never go back."""
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: Known | None = None
+        self._checked_at = float("-inf")
+
+    def drop(self) -> None:
+        """Forget what is known: this process has just changed it."""
+        # The lock, since a check under way may have asked before the change was committed.
+        with self._lock:
+            self._checked_at = float("-inf")
+
+    def current(self) -> Known:
+        """Return what is known now."""
+        known = self._known
+        if known is not None and self._clock() - self._checked_at < CHECK_SECONDS:
+            return known
+        with self._lock:
+            # The time is taken before the query: a change during it is seen by the next check.
+            asked_at = self._clock()
+            if self._known is not None and asked_at - self._checked_at < CHECK_SECONDS:
+                return self._known
+            with self._engine.connect() as connection:
+                number = connection.scalar(select(Revision.number)) or 0
+                if self._known is None or self._known.revision != number:
+                    self._known = _read(connection, number)
+            self._checked_at = asked_at
+            return self._known
+
+
+def _read(connection: Connection, revision: int) -> Known:
+    bots = {
+        str(row.id): KnownBot(
+            id=str(row.id),
+            team_id=str(row.team_id),
+            telegram_id=row.telegram_id,
+            sealed_token=row.sealed_token,
+            is_disabled=row.disabled_at is not None,
+            receiving=row.receiving,
+        )
+        for row in connection.execute(select(Bot.__table__))
+    }
+    allowed: dict[str, set[str]] = {}
+    for key_id, bot_id in connection.execute(select(ApiKeyBot.key_id, ApiKeyBot.bot_id)):
+        allowed.setdefault(str(key_id), set()).add(str(bot_id))
+    keys = {
+        row.digest: KnownKey(
+            id=str(row.id),
+            team_id=str(row.team_id),
+            bot_ids=None if row.all_bots else frozenset(allowed.get(str(row.id), ())),
+            patterns=tuple(row.methods.split()),
+            per_minute=row.per_minute,
+            expires_at=None if row.expires_at is None else row.expires_at.timestamp(),
+            is_revoked=row.revoked_at is not None,
+        )
+        for row in connection.execute(select(ApiKey.__table__))
+    }
+    return Known(revision, MappingProxyType(keys), MappingProxyType(bots))

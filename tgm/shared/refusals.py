@@ -1,0 +1,24 @@
+"""What a service refuses, said beside the form field it concerns. For views."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+
+from tgm.shared.errors import TgmError
+
+
+@contextmanager
+def beside_fields(form: FlaskForm) -> Iterator[None]:
+    """Swallow a TgmError that names one of the form's fields, and put its sentence beside it.
+
+    What follows the `with` block then shows the form again. Any other error passes through.
+    """
+    try:
+        yield
+    except TgmError as error:
+        if error.field is None or error.field not in form:
+            raise
+        field = form[error.field]
+        field.errors = [*field.errors, gettext(error.message, **error.params)]
