@@ -1,0 +1,108 @@
+# The habits of this house. `make run` and `make test` prepare what they need.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := uv==0.13.8
+
+# Stamps: finding that nothing changed costs no process.
+MADE    := $(VENV)/.made
+RUNTIME := $(VENV)/.runtime
+DEV     := $(VENV)/.dev
+
+CATALOGUES := tgm/translations
+PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
+MO := $(PO:.po=.mo)
+
+.PHONY: run test lint types format coverage browser-test translations pins clean
+
+run: $(RUNTIME) $(MO)
+	@exec $(BIN)/python -m tgm serve
+
+test: lint types $(MO)
+	$(BIN)/python -m pytest --cov
+
+lint: $(DEV)
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/lint-imports --no-logo
+
+types: $(DEV)
+	$(BIN)/mypy
+
+format: $(DEV)
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+coverage: $(DEV) $(MO)
+	$(BIN)/python -m pytest --cov --cov-report=html
+	@echo "Open htmlcov/index.html"
+
+browser-test: $(DEV) $(MO)
+	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
+
+# Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
+translations: $(RUNTIME)
+	$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext -k lazy_ngettext:1,2 \
+		-k lazy_pgettext:1c,2 --sort-by-file --add-location=file --project=TGM \
+		-o $(CATALOGUES)/messages.pot .
+	$(BIN)/pybabel -q update -i $(CATALOGUES)/messages.pot -d $(CATALOGUES) -l id --init-missing \
+		--no-fuzzy-matching --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -d $(CATALOGUES) --statistics
+
+%.mo: %.po | $(RUNTIME)
+	@$(BIN)/pybabel -q compile -i $< -o $@
+
+# Keeps the versions that still fit; `make pins PINS=--upgrade` takes the newest.
+COMPILE = $(BIN)/uv pip compile --no-config --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make pins" $(PINS)
+pins: $(MADE)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(UV)"
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) --group dev -c requirements.txt -o tests/requirements.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .coverage.* htmlcov $(MO)
+	find tgm tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+$(DEV): tests/requirements.txt $(RUNTIME)
+	@echo "Installing the development packages ..."
+	@$(INSTALL) -r requirements.txt -r tests/requirements.txt
+	@touch $@
+
+$(RUNTIME): requirements.txt $(MADE)
+	@echo "Installing TGM's packages ..."
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+# An upgrade of the system's Python leaves an environment whose python looks in a folder that is not
+# there: make it anew.
+NAME := $(notdir $(realpath $(BIN)/python))
+ifeq ($(or $(filter-out python3.%,$(NAME)),$(and $(NAME),$(wildcard $(VENV)/lib/$(NAME)))),)
+.PHONY: $(MADE)
+endif
+
+# Debian keeps ensurepip, which `venv` needs, in a package of its own.
+$(MADE):
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "$(PYTHON) was not found: TGM needs Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit( \
+		"TGM needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] \
+		+ ". Name another one: make PYTHON=python3.13")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing $$package ..."; export DEBIAN_FRONTEND=noninteractive; \
+			apt-get update -qq && apt-get install -y -qq --no-install-recommends $$package \
+				>/dev/null </dev/null; \
+		else \
+			echo "Python cannot make a virtual environment here: install $$package, then run make again." >&2; \
+			exit 1; \
+		fi; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
