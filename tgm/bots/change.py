@@ -14,8 +14,8 @@ from tgm.extensions import runtime
 def changing() -> Iterator[Session]:
     """Open a transaction that changes bots or keys; see `tgm.database.writing`.
 
-    The revision rises with it, and this process forgets its snapshot after the commit. Telegram must
-    not be called inside: every other writer would wait for it.
+    The revision rises with it, and this process forgets its snapshot after the commit. Telegram
+    must not be called inside: every other writer would wait for it.
     """
     with writing() as session:
         yield session

@@ -6,8 +6,8 @@ from tgm.security.redaction import redact
 from tgm.shared.errors import N_, Invalid
 
 LONGEST = 64
-# Control characters and lone surrogates: no database and no terminal takes them well. Joiners, which
-# emoji are made with, are neither.
+# Control characters and lone surrogates: no database and no terminal takes them well. Joiners,
+# which emoji are made with, are neither.
 _UNFIT = frozenset({"Cc", "Cs"})
 
 

@@ -30,7 +30,7 @@ def add() -> ResponseReturnValue:
     form = AddForm()
     if form.validate_on_submit():
         with beside_fields(form):
-            bot = bots.add(current_team(), form.token.data, form.name.data, current_actor())
+            bot = bots.add(current_team(), form.token.data or "", form.name.data, current_actor())
             flash(_("%(name)s (@%(username)s) was added.", name=bot.name, username=bot.username))
             return _to(bot)
     return render_template("bots/add.html", form=form), _status()
@@ -50,7 +50,7 @@ def rename(bot_id: ULID) -> ResponseReturnValue:
     form = RenameForm(name=bot.name)
     if form.validate_on_submit():
         with beside_fields(form):
-            bots.rename(current_team(), bot_id, form.name.data, current_actor())
+            bots.rename(current_team(), bot_id, form.name.data or "", current_actor())
             flash(_("The bot was renamed."))
             return _to(bot)
     return render_template("bots/rename.html", bot=bot, form=form), _status()
@@ -78,7 +78,7 @@ def token(bot_id: ULID) -> ResponseReturnValue:
     form = TokenForm()
     if form.validate_on_submit():
         with beside_fields(form):
-            bots.replace_token(current_team(), bot_id, form.token.data, current_actor())
+            bots.replace_token(current_team(), bot_id, form.token.data or "", current_actor())
             flash(_("The token was replaced."))
             return _to(bot)
     return render_template("bots/token.html", bot=bot, form=form), _status()
@@ -92,7 +92,7 @@ def delete(bot_id: ULID) -> ResponseReturnValue:
     form = DeleteForm()
     if form.validate_on_submit():
         with beside_fields(form):
-            bots.delete(current_team(), bot_id, form.name.data, current_actor())
+            bots.delete(current_team(), bot_id, form.name.data or "", current_actor())
             flash(_("The bot was deleted."))
             return redirect(url_for(".index"), 303)
     return render_template("bots/delete.html", bot=bot, form=form), _status()

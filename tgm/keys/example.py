@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from tgm.keys.patterns import allows
 from tgm.security.secret import Secret
 
-_MESSAGE = "-H 'Content-Type: application/json' -d '{\"chat_id\": 123456789, \"text\": \"Hello\"}'"
+_MESSAGE = '-H \'Content-Type: application/json\' -d \'{"chat_id": 123456789, "text": "Hello"}\''
 
 
-def curl_line(
-    base_url: str, bot_id: str | None, patterns: Sequence[str], secret: Secret
-) -> str:
+def curl_line(base_url: str, bot_id: str | None, patterns: Sequence[str], secret: Secret) -> str:
     """Return a curl command that the key may run: getMe if it can, which needs no chat.
 
     `base_url` ends with a slash. Without a `bot_id` the line has a place for one.

@@ -72,7 +72,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
     def rights(self, now: datetime, kept_expiry: datetime | None = None) -> Rights:
         """Return what was asked for. Raises Invalid where two answers contradict each other."""
         return Rights(
-            name=self.name.data,
+            name=self.name.data or "",
             bot_ids=self._bot_ids(),
             methods=self.methods.data or "",
             per_minute=self.per_minute.data,

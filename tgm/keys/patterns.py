@@ -24,7 +24,9 @@ def parse(text: str) -> tuple[str, ...]:
             continue
         if not _FORM.fullmatch(pattern):
             raise Invalid(
-                N_("“%(pattern)s” is no method pattern: use letters and *, such as send* or getMe."),
+                N_(
+                    "“%(pattern)s” is no method pattern: use letters and *, such as send* or getMe."
+                ),
                 field="methods",
                 pattern=pattern[:64],
             )

@@ -19,8 +19,8 @@ OVERLAP_HOURS = 24
 class Rights:
     """A key's name and limits. Without options it may use all bots of its team, and every method.
 
-    `bot_ids` is None for all bots, those added later included; `methods` holds patterns separated by
-    spaces or commas; `per_minute` is None for the general rate, `expires_at` None for never.
+    `bot_ids` is None for all bots, those added later included; `methods` holds patterns separated
+    by spaces or commas; `per_minute` is None for the general rate, `expires_at` None for never.
     """
 
     name: str

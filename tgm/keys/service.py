@@ -84,9 +84,7 @@ def change(team_id: ULID, key_id: ULID, rights: Rights, actor: Actor) -> ApiKey:
     return key
 
 
-def rotate(
-    team_id: ULID, key_id: ULID, overlap_hours: int, actor: Actor
-) -> tuple[ApiKey, Secret]:
+def rotate(team_id: ULID, key_id: ULID, overlap_hours: int, actor: Actor) -> tuple[ApiKey, Secret]:
     """Make a successor with the same name, rights and expiry.
 
     The old key works for `overlap_hours` more, 0 for not at all, but never longer than it would

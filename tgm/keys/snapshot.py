@@ -1,7 +1,7 @@
 """Every key and bot in memory, so that a proxied call costs no query.
 
-The snapshot is compared with the database's revision at most twice a second, by whichever call comes
-first, and read anew when it has changed: a change takes effect within half a second in every
+The snapshot is compared with the database's revision at most twice a second, by whichever call
+comes first, and read anew when it has changed: a change takes effect within half a second in every
 process, and at once in the one that made it.
 """
 

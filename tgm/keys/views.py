@@ -86,7 +86,7 @@ def rotate(key_id: ULID) -> ResponseReturnValue:
     form = RotateForm()
     if form.validate_on_submit():
         with beside_fields(form):
-            made = keys.rotate(current_team(), key_id, form.overlap.data, current_actor())
+            made = keys.rotate(current_team(), key_id, form.overlap.data or 0, current_actor())
             return _shown_once(*made)
     return render_template("keys/rotate.html", key=key, form=form), _status()
 

@@ -1,0 +1,52 @@
+"""Serving, and sealing everything anew."""
+
+import click
+
+from tgm import create_app, database, logs, secretfiles, server
+from tgm.audit.service import COMMAND_LINE, record
+from tgm.auth import service as people
+from tgm.bots import service as bots
+from tgm.bots.change import changing
+from tgm.cli.frame import Command, answer, application
+from tgm.extensions import runtime
+
+
+@click.command(cls=Command)
+def serve() -> None:
+    """Serve until Ctrl-C or SIGTERM."""
+    app = create_app()
+    logs.configure(app)
+    database.migrate(app)
+    server.serve(app)
+
+
+@click.command("rotate-keys", cls=Command)
+@click.option("--new-key", is_flag=True, help="Make a new encryption key in the instance first.")
+def rotate_keys(new_key: bool) -> None:
+    """Seal every secret anew, under the newest encryption key."""
+    with application():
+        settings = runtime.settings
+        if new_key:
+            if settings.encryption_keys:
+                raise click.UsageError(
+                    "The environment gives ENCRYPTION_KEYS: put the new key in front of the others"
+                    " there, then run rotate-keys without --new-key."
+                )
+            secretfiles.add_encryption_key(settings)
+        # Not the running vault, which has not seen the new key.
+        vault = secretfiles.vault(settings)
+        with changing() as session:
+            tokens, secrets = bots.reseal(session, vault), people.reseal(session, vault)
+            record(
+                session,
+                COMMAND_LINE,
+                "encryption_keys.rotated",
+                team_id=None,
+                bots=tokens,
+                users=secrets,
+            )
+        answer(
+            {"resealed": tokens + secrets, "bots": tokens, "users": secrets},
+            f"Sealed anew under the newest encryption key: {tokens} bot tokens,"
+            f" {secrets} secrets of two-step sign-in.",
+        )
