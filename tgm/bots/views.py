@@ -12,7 +12,7 @@ from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
-from tgm.shared.refusals import beside_fields
+from tgm.refusals import beside_fields
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
 

@@ -16,9 +16,9 @@ from tgm.keys import service as keys
 from tgm.keys.example import curl_line
 from tgm.keys.forms import EditForm, KeyForm, RevokeForm, RotateForm
 from tgm.keys.models import ApiKey
+from tgm.refusals import beside_fields
 from tgm.security.secret import Secret
 from tgm.shared.clock import utcnow
-from tgm.shared.refusals import beside_fields
 
 bp = Blueprint("keys", __name__, url_prefix="/api-keys")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask_babel import gettext
 from flask_wtf import FlaskForm
 
+from tgm.errors import sentence
 from tgm.shared.errors import TgmError
 
 
@@ -21,4 +21,4 @@ def beside_fields(form: FlaskForm) -> Iterator[None]:
         if error.field is None or error.field not in form:
             raise
         field = form[error.field]
-        field.errors = [*field.errors, gettext(error.message, **error.params)]
+        field.errors = [*field.errors, sentence(error)]
