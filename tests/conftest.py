@@ -7,11 +7,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.browsing import sign_in
 from tests.fakes.serving import Served, serving
 from tests.fakes.telegram import FakeTelegram
 from tgm import create_app, database
+from tgm.audit.service import COMMAND_LINE
+from tgm.auth import service
+from tgm.auth.service import Person
 from tgm.settings import Settings
 
+OWNER = "owner@example.com"
 PASSWORD = "correct horse battery staple"
 
 
@@ -34,9 +39,14 @@ def telegram() -> Iterator[FakeTelegram]:
 
 
 @pytest.fixture
-def environ(tmp_path: Path, telegram: FakeTelegram) -> dict[str, str]:
-    """The environment that `settings` reads; a test that wants another adds to it first."""
-    return {"INSTANCE_PATH": str(tmp_path), "TELEGRAM_API_BASE_URL": telegram.url, "PORT": "0"}
+def environ(
+    tmp_path: Path, telegram: FakeTelegram, request: pytest.FixtureRequest
+) -> dict[str, str]:
+    """The environment that `settings` reads. `@pytest.mark.given(NAME="value")` adds to it."""
+    given = {"INSTANCE_PATH": str(tmp_path), "TELEGRAM_API_BASE_URL": telegram.url, "PORT": "0"}
+    for mark in request.node.iter_markers("given"):
+        given.update(mark.kwargs)
+    return given
 
 
 @pytest.fixture
@@ -64,3 +74,16 @@ def served(app: Flask) -> Iterator[Served]:
     """The application under its real server, on a port of its own."""
     with serving(app) as running:
         yield running
+
+
+@pytest.fixture
+def owner(app: Flask) -> Person:
+    """The owner of the first team."""
+    return service.set_up(OWNER, PASSWORD, "Team", COMMAND_LINE)
+
+
+@pytest.fixture
+def signed_in(client: FlaskClient, owner: Person) -> FlaskClient:
+    """A browser in which the owner has signed in."""
+    assert sign_in(client, owner.email, PASSWORD).status_code == 303
+    return client

@@ -53,14 +53,15 @@ def api_error(code: int, description: str, retry_after: int | None = None) -> Re
     return answer
 
 
-def _page(code: int, text: str) -> ResponseReturnValue:
-    return render_template("error.html", code=code, sentence=text), code
+def _page(code: int, text: str, retry_after: int | None = None) -> ResponseReturnValue:
+    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+    return render_template("error.html", code=code, sentence=text), code, headers
 
 
 def _on_tgm_error(error: TgmError) -> ResponseReturnValue:
     if request.path.startswith(API_PREFIX):
         return api_error(error.code, error.description, error.retry_after)
-    return _page(error.code, sentence(error))
+    return _page(error.code, sentence(error), error.retry_after)
 
 
 def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:

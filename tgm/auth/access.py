@@ -36,6 +36,13 @@ def current_place() -> TeamPlace:
     return next((place for place in places if place.team_id == chosen), places[0])
 
 
+def place_at_hand() -> TeamPlace | None:
+    """Return the current place, None where nobody is signed in or the person has no team."""
+    if not current_user.is_authenticated or not current_person().places:
+        return None
+    return current_place()
+
+
 def current_team() -> ULID:
     """Return the id of the team at hand."""
     return current_place().team_id

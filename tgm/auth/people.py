@@ -49,9 +49,7 @@ def set_up(email: str, password: str, team_name: str, actor: Actor) -> Person:
         return person_of(session, user)
 
 
-def add_user(
-    email: str, password: str, role: Role, team_id: ULID | None, actor: Actor
-) -> User:
+def add_user(email: str, password: str, role: Role, team_id: ULID | None, actor: Actor) -> User:
     """Add a user to a team; the very first one makes the team.
 
     `team_id` is None for the only team. Raises Invalid, NotFound, and Conflict for an address that
@@ -168,9 +166,7 @@ def _team(session: Session, team_id: ULID | None) -> Team:
     return teams[0]
 
 
-def _enter(
-    session: Session, actor: Actor, team: Team, user: User, role: Role, action: str
-) -> None:
+def _enter(session: Session, actor: Actor, team: Team, user: User, role: Role, action: str) -> None:
     join(session, team.id, user, role)
     record(
         session,

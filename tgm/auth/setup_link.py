@@ -21,5 +21,4 @@ def is_token(text: str, secret_key: str | bytes) -> bool:
 
 def path(app: Flask) -> str:
     """Return the page's path. It answers 404 as soon as there is a user."""
-    assert app.secret_key
-    return f"/auth/setup/{setup_token(app.secret_key)}"
+    return f"/auth/setup/{setup_token(app.secret_key or '')}"

@@ -40,11 +40,11 @@ def check_password(
     _stop_unless_allowed(runtime.limits.look(PER_ADDRESS, "sign-in address", where))
     _stop_unless_allowed(runtime.limits.hit(PER_ACCOUNT, "sign-in account", email))
     user = db.session.scalar(select(User).where(User.email == email))
-    if not is_right(password, user.password_hash if user else None, check):
+    right = is_right(password, user.password_hash if user else None, check)
+    if user is None or not right:
         runtime.limits.hit(PER_ADDRESS, "sign-in address", where)
         _record_refusal(user.id if user else None, address)
-        raise Invalid(N_("The e-mail address or the password is wrong."))
-    assert user is not None
+        raise Invalid(N_("The e-mail address or the password is wrong."), field="password")
     runtime.limits.clear(PER_ACCOUNT, "sign-in account", email)
     return person_of(db.session(), user)
 

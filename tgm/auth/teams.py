@@ -32,7 +32,9 @@ def only_team() -> Team:
         raise Conflict(N_("There is no team yet. Add the first user, who makes it: user add."))
     if len(teams) > 1:
         names = ", ".join(team.name for team in teams)
-        raise Conflict(N_("There are several teams: choose one with --team (%(names)s)."), names=names)
+        raise Conflict(
+            N_("There are several teams: choose one with --team (%(names)s)."), names=names
+        )
     return teams[0]
 
 
@@ -54,7 +56,9 @@ def make_team(session: Session, name: str) -> Team:
 def join(session: Session, team_id: ULID, user: User, role: Role) -> None:
     """Add a place to the transaction. Raises Conflict when the user has one in this team."""
     if session.get(Membership, (team_id, user.id)) is not None:
-        raise Conflict(N_("%(email)s belongs to this team already."), field="email", email=user.email)
+        raise Conflict(
+            N_("%(email)s belongs to this team already."), field="email", email=user.email
+        )
     session.add(Membership(team_id=team_id, user_id=user.id, role=role, created_at=utcnow()))
     session.flush()
 
