@@ -1,12 +1,30 @@
 """What a browser does with a page that has a form."""
 
 import re
+from contextvars import Context
 from html import unescape
+from typing import Any
 
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tgm.extensions import db
+
 _TOKEN = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
+
+
+class Browser(FlaskClient):
+    """A client whose requests are served as a server would.
+
+    A test has an application context open, which a request would otherwise take for its own: with
+    who was signed in there, and with rows that were read long ago.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        answer: TestResponse = Context().run(super().open, *args, **kwargs)
+        # What the request changed, the test must not remember as it was.
+        db.session.rollback()
+        return answer
 
 
 def csrf_token(answer: TestResponse) -> str:

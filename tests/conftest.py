@@ -7,13 +7,14 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.browsing import sign_in
+from tests.browsing import Browser, sign_in
 from tests.fakes.serving import Served, serving
 from tests.fakes.telegram import FakeTelegram
 from tgm import create_app, database
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service
 from tgm.auth.service import Person
+from tgm.extensions import runtime
 from tgm.settings import Settings
 
 OWNER = "owner@example.com"
@@ -59,8 +60,10 @@ def app(settings: Settings, empty_database: Path) -> Iterator[Flask]:
     """An application on a database of its own, with an app context open."""
     (settings.instance_path / "tgm.sqlite3").write_bytes(empty_database.read_bytes())
     app = create_app(settings)
+    app.test_client_class = Browser
     with app.app_context():
         yield app
+        runtime.telegram.close()
     database.close(app)
 
 

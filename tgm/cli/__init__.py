@@ -49,8 +49,10 @@ def _sentence(error: Exception) -> str:
     match error:
         case click.Abort():
             return "interrupted"
-        case click.ClickException():
+        case click.UsageError():
             return f"{error.format_message()} (See --help.)"
+        case click.ClickException():
+            return error.format_message()
         case TgmError():
             return error.description
         case BadSetting() | SealBroken() | OSError():
