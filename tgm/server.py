@@ -5,15 +5,17 @@ import logging
 import resource
 import signal
 import socket
-from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
 from types import FrameType
 from typing import Any
 
 from flask import Flask
-from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
+from waitress.receiver import FixedStreamReceiver
 from waitress.server import TcpWSGIServer, create_server
+from waitress.task import WSGITask
 from waitress.utilities import RequestEntityTooLarge
 
 from tgm import database
@@ -38,62 +40,86 @@ _BLOCK_BYTES = 64 * 1024
 _DRAINED_BYTES = 256 * MEBIBYTE
 
 
-class _Drain:
-    """Takes a body that nobody wants. Stands where waitress would keep it."""
+class _Nowhere:
+    """Stands where waitress keeps a body, and keeps nothing.
 
-    error = None
+    Its length is the body's so far, but never less than one that is refused: chunk frames count
+    against waitress's limit, and a body that was thrown away must not pass for a short one.
+    """
 
-    def __init__(self, length: int) -> None:
-        self._left = length
-        self.completed = False
+    def __init__(self, at_least: int) -> None:
+        self._at_least = at_least
+        self._size = 0
 
-    def received(self, data: bytes) -> int:
-        taken = min(self._left, len(data))
-        self._left -= taken
-        self.completed = self._left == 0
-        return taken
+    def __len__(self) -> int:
+        return max(self._size, self._at_least)
+
+    def append(self, data: bytes) -> None:
+        self._size += len(data)
+
+    def getfile(self) -> BytesIO:
+        return BytesIO()
+
+    def close(self) -> None:
+        pass
 
 
-class RequestParser(HTTPRequestParser):
+@dataclass(frozen=True)
+class _Patience:
+    max_request_body_size: int
+
+
+class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     """Hands a request whose body is too large to the application, which can say so properly.
 
     waitress itself would answer in plain text, without the limit headers of a known key. The
-    application sees the true CONTENT_LENGTH and an empty body.
+    application sees a CONTENT_LENGTH beyond the limit and an empty body.
     """
 
+    is_discarding = False
+
     def received(self, data: bytes) -> int:
+        """Take some bytes of the request; return how many."""
         consumed: int = super().received(data)
         if isinstance(self.error, RequestEntityTooLarge):
             self.error = None
-            self.headers["CONNECTION"] = "close"
-            self._drop_body()
-        elif self.completed and isinstance(self.body_rcv, _Drain):
-            self.body_rcv = None
+            if self.is_discarding:
+                # It never ends: answer now, whether or not the caller is still sending.
+                self.headers["CONTENT_LENGTH"] = str(len(self.body_rcv))
+            else:
+                self._discard()
         return consumed
 
-    def _drop_body(self) -> None:
-        if self.body_rcv is not None:
-            self.body_rcv.getbuf().close()
-        self.body_rcv = None
+    def _discard(self) -> None:
+        limit: int = self.adj.max_request_body_size
+        asks_first, self.expect_continue = self.expect_continue, False
+        self.is_discarding = True
+        self.headers["CONNECTION"] = "close"
         if self.chunked:
-            # How much is still to come is unknown: answer at once.
-            self.headers["CONTENT_LENGTH"] = str(self.body_bytes_received)
-        elif self.content_length <= _DRAINED_BYTES and not self.expect_continue:
-            self.body_rcv = _Drain(self.content_length)
-            self.completed = False
-            # The limit was judged; from here on the body only has to pass.
-            self.adj = _Unlimited
-        self.expect_continue = False
+            self.body_rcv.buf.close()
+            self.body_rcv.buf = _Nowhere(limit)
+        else:
+            self.body_rcv = FixedStreamReceiver(self.content_length, _Nowhere(limit))
+        if asks_first or self.content_length > limit + _DRAINED_BYTES:
+            return
+        self.completed = False
+        self.adj = _Patience(limit + _DRAINED_BYTES)
 
 
-class _Unlimited:
-    max_request_body_size = float("inf")
+class Task(WSGITask):  # type: ignore[misc]
+    """Writes our headers as the documentation does: waitress would have X-Ratelimit-Limit."""
+
+    def build_response_header(self) -> bytes:
+        """Return the head of the answer."""
+        head: bytes = super().build_response_header()
+        return head.replace(b"X-Ratelimit-", b"X-RateLimit-").replace(b"X-Tgm-", b"X-TGM-")
 
 
-class Channel(HTTPChannel):
-    """A connection that reads requests with our parser."""
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection that reads requests and writes answers our way."""
 
     parser_class = RequestParser
+    task_class = Task
 
 
 def build(app: Flask, settings: Settings) -> TcpWSGIServer:

@@ -103,6 +103,7 @@ class FakeTelegram:
         self._arrival = threading.Condition()
         self._open: set[socket.socket] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._port = self._listener.getsockname()[1]
         self._closed = False
 
     def add_bot(self, token: str, name: str, username: str) -> None:
@@ -119,7 +120,7 @@ class FakeTelegram:
     @property
     def url(self) -> str:
         scheme = "https" if self.tls else "http"
-        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"{scheme}://127.0.0.1:{self._port}"
 
     def replies(self, *replies: Reply) -> None:
         """Script the next answers, in order; afterwards it answers by itself again."""
@@ -151,7 +152,8 @@ class FakeTelegram:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        _shut(self._listener)
+        if self._listener.fileno() >= 0:
+            _shut(self._listener)
         self.drop_connections()
 
     def _accept(self) -> None:

@@ -16,6 +16,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.database import writing
 from tgm.keys import service as keys
+from tgm.keys.rights import Rights
 from tgm.shared.clock import utcnow
 from tgm.shared.ids import new_id
 
@@ -53,7 +54,7 @@ def make_key(team: ULID) -> Callable[..., str]:
     """Make a key of the team and return its secret."""
 
     def make(**rights: Any) -> str:
-        _, secret = keys.make(team, keys.Rights(**rights), "Program", COMMAND_LINE)
+        _, secret = keys.make(team, Rights("Program", **rights), COMMAND_LINE)
         return secret.value
 
     return make

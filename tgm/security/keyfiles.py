@@ -1,6 +1,7 @@
 """Secrets that TGM makes for itself on the first start, in files that only its user can read."""
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft = _draft(path)
         _write_private(draft, make())
         try:
             os.link(draft, path)
@@ -30,7 +31,7 @@ def read_or_make(path: Path, make: Callable[[], str]) -> str:
 
 def replace(path: Path, text: str) -> None:
     """Put `text` into `path` in one step, mode 0600: a crash leaves the old text or the new."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = _draft(path)
     _write_private(draft, text)
     draft.replace(path)
 
@@ -40,3 +41,8 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _draft(path: Path) -> Path:
+    # Threads share the process id, so it alone would not keep two drafts apart.
+    return path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")

@@ -4,8 +4,8 @@ import logging
 import re
 
 # A bot token: the bot's numeric id, a colon (plain or percent-encoded) and 20 or more characters.
-_TOKEN = re.compile(r"\b\d{3,20}(?::|%3[Aa])[A-Za-z0-9_-]{20,}")
-_API_KEY = re.compile(r"\btgm_live_[0-9A-Za-z]{8,}")
+_TOKEN = re.compile(r"\d{3,20}(?::|%3[Aa])[A-Za-z0-9_-]{20,}")
+_API_KEY = re.compile(r"tgm_live_[0-9A-Za-z]{8,}")
 # One-time links carry their token in the path.
 _LINK = re.compile(r"/(setup|invite)/[A-Za-z0-9_-]{16,}")
 _USERINFO = re.compile(r"://[^/@\s]+@")

@@ -95,8 +95,8 @@ class Answer:
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        self._response.close()
         if reusable:
             self._pool.give_back(connection)
         else:
-            self._response.close()
             connection.close()

@@ -1,0 +1,64 @@
+"""The only answers of Telegram's that are changed on their way back."""
+
+import json
+
+from tests.fakes.telegram import TOKEN
+from tgm.proxy.masking import mask
+from tgm.telegram.token import BotToken
+
+BASE = "https://tgm.example.com"
+
+
+def masked(body: bytes, method: str = "getFile", base: str | None = BASE) -> bytes:
+    return mask(body, method, BotToken(TOKEN), base)
+
+
+def test_an_ordinary_answer_keeps_every_byte() -> None:
+    body = b'{ "ok" : true,\n "result":{"text":"\\u00e9 \xc3\xa9"} }'
+    assert masked(body) == body
+    assert masked(body, "getWebhookInfo") == body
+
+
+def test_an_absolute_path_of_a_local_server_becomes_relative() -> None:
+    path = f"/var/lib/telegram-bot-api/{TOKEN}/documents/file_7.pdf"
+    body = json.dumps({"ok": True, "result": {"file_id": "x", "file_path": path}}).encode()
+    assert json.loads(masked(body))["result"] == {
+        "file_id": "x",
+        "file_path": "documents/file_7.pdf",
+    }
+
+
+def test_a_windows_server_s_path_becomes_relative_too() -> None:
+    path = "C:\\data\\" + TOKEN.replace(":", "~") + "\\photos\\file_1.jpg"
+    body = json.dumps({"ok": True, "result": {"file_path": path}}).encode()
+    assert json.loads(masked(body))["result"]["file_path"] == "photos/file_1.jpg"
+
+
+def test_the_token_leaves_in_no_answer() -> None:
+    for body in (
+        f'{{"ok":false,"description":"no such path /bot{TOKEN}/getMe"}}'.encode(),
+        f"<html>404 /bot{TOKEN}/x</html>".encode(),
+        json.dumps({"ok": True, "result": [TOKEN]}).encode(),
+    ):
+        assert TOKEN.encode() not in masked(body, "getMe")
+
+
+def test_the_relays_own_webhook_address_is_hidden() -> None:
+    info = {
+        "url": f"{BASE}/api/v1/tg-webhook/secretpath",
+        "pending_update_count": 3,
+        "ip_address": "203.0.113.9",
+        "last_error_date": 1,
+        "last_error_message": "Wrong response from the webhook: 500 secretpath",
+    }
+    body = json.dumps({"ok": True, "result": info}).encode()
+    assert json.loads(masked(body, "GETWEBHOOKINFO"))["result"] == {
+        "url": "",
+        "pending_update_count": 3,
+        "last_error_date": 1,
+    }
+
+
+def test_somebody_elses_webhook_is_shown_as_it_is() -> None:
+    body = b'{"ok":true,"result":{"url":"https://elsewhere.example/hook","ip_address":"1.2.3.4"}}'
+    assert masked(body, "getWebhookInfo") == body
