@@ -1,0 +1,117 @@
+"""One line about every address and every table, for the reference page.
+
+The addresses themselves come from the application. Tests compare both tables with what is there.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from werkzeug.routing import Rule
+
+from tgm.shared.errors import N_
+
+CALLS = (
+    ("GET, POST", "/api/v1/bots/{botId}/{method}", N_("Calls a method of the Bot API.")),
+    ("GET", "/api/v1/bots/{botId}/file/{file_path}", N_("Downloads a file that getFile named.")),
+)
+
+ADDRESSES = {
+    "home": N_("Leads to the home screen."),
+    "auth.sign_in": N_("Sign-in with e-mail address and password."),
+    "auth.second_step": N_("The second step of signing in: a code."),
+    "auth.sign_out": N_("Ends this session."),
+    "auth.setup": N_("The first set-up, by the link that TGM prints; 404 once it is done."),
+    "auth.invite": N_("Accepts an invitation to a team."),
+    "auth.language": N_("Remembers the language that was chosen."),
+    "docs.index": N_("The API documentation."),
+    "docs.reference": N_("This page."),
+    "dashboard.home": N_("The home screen: bots, API keys and what to do first."),
+    "dashboard.bots.index": N_("The team's bots."),
+    "dashboard.bots.add": N_("Adds a bot by BotFather's token."),
+    "dashboard.bots.detail": N_("A bot, with the id that programs call it by."),
+    "dashboard.bots.rename": N_("Gives a bot another name."),
+    "dashboard.bots.disable": N_("Refuses every call for a bot from now on."),
+    "dashboard.bots.enable": N_("Lets a bot's calls pass again."),
+    "dashboard.bots.token": N_("Replaces a bot's token by another of the same bot."),
+    "dashboard.bots.delete": N_("Deletes a bot, after its name was typed."),
+    "dashboard.keys.index": N_("The team's API keys."),
+    "dashboard.keys.new": N_("Makes an API key and shows it, once."),
+    "dashboard.keys.detail": N_("An API key's rights, state and last use."),
+    "dashboard.keys.edit": N_("Changes an API key's name and rights."),
+    "dashboard.keys.rotate": N_("Makes a successor; the old key works on for a chosen time."),
+    "dashboard.keys.revoke": N_("Revokes an API key for ever."),
+    "dashboard.requests.index": N_("The request log; the filter stands in the address."),
+    "dashboard.people.index": N_("The team's people and open invitations."),
+    "dashboard.people.invite": N_("Makes an invitation and shows its link, once."),
+    "dashboard.people.revoke": N_("Makes an invitation's link useless."),
+    "dashboard.people.role": N_("Gives a person another role."),
+    "dashboard.people.remove": N_("Removes a person from the team."),
+    "dashboard.account.index": N_("Your own account."),
+    "dashboard.account.password": N_("Changes your password; your other sessions end."),
+    "dashboard.account.two_step": N_("Turns two-step sign-in on."),
+    "dashboard.account.two_step_off": N_("Turns two-step sign-in off."),
+    "dashboard.account.recovery_codes": N_("Makes new recovery codes."),
+    "dashboard.account.sign_out_everywhere": N_("Ends all your sessions, this one too."),
+    "dashboard.account.choose_team": N_("Chooses which of your teams is shown."),
+    "dashboard.audit.index": N_("The audit log: who did what."),
+    "proxy.call": N_("Takes everything below this address; what is no call gets 404 or 405."),
+}
+
+TABLES = {
+    "teams": N_("Teams, which own bots and API keys."),
+    "users": N_("People: e-mail address, password hash, sealed secret of two-step sign-in."),
+    "memberships": N_("Who belongs to which team, in which role."),
+    "invitations": N_("Open invitations; of the link only a hash."),
+    "recovery_codes": N_("Unused recovery codes, as hashes."),
+    "audit_entries": N_("The audit log: who did what to what, from where."),
+    "bots": N_("Bots, with their sealed tokens."),
+    "api_keys": N_("API keys: hash, last four characters, rights, expiry, last use."),
+    "api_key_bots": N_("Which bots an API key may use, where it may not use all."),
+    "revision": N_("One number that grows with every change of a bot or key."),
+    "request_log": N_("One row for each call, without its body."),
+    "idempotency": N_("Answers remembered for an Idempotency-Key, for 24 hours."),
+}
+
+_PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address as people write it, with its verbs and the description in English."""
+
+    verbs: str
+    path: str
+    endpoint: str
+    text: str
+
+    @property
+    def audience(self) -> str:
+        """Whom it serves: `programs`, `screens` (who has signed in) or `public`."""
+        blueprint = self.endpoint.partition(".")[0]
+        return {"proxy": "programs", "dashboard": "screens"}.get(blueprint, "public")
+
+
+def addresses(rules: Iterable[Rule]) -> dict[str, list[Address]]:
+    """Return what is said of the rules, by audience and path, without the pages' own files."""
+    found: dict[str, list[Address]] = {"programs": [], "screens": [], "public": []}
+    for rule in sorted(rules, key=written):
+        if not is_file(rule):
+            text = ADDRESSES.get(rule.endpoint, "")
+            address = Address(_verbs(rule), written(rule), rule.endpoint, text)
+            found[address.audience].append(address)
+    return found
+
+
+def is_file(rule: Rule) -> bool:
+    """Tell whether the rule serves the pages' own styles and scripts."""
+    return str(rule.endpoint).endswith("static")
+
+
+def written(rule: Rule) -> str:
+    """Return a rule's path with its places as `{name}`."""
+    return _PLACE.sub(r"{\1}", rule.rule)
+
+
+def _verbs(rule: Rule) -> str:
+    return ", ".join(sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}))
