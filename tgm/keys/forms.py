@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, time
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -25,14 +26,25 @@ from tgm.shared.errors import N_, Invalid
 from tgm.shared.ids import parse_id
 
 KEEP, NEVER, ON_DATE = "keep", "never", "date"
-_EXPIRIES = [
-    (NEVER, _("Never")),
-    ("7", _("In 7 days")),
-    ("30", _("In 30 days")),
-    ("90", _("In 90 days")),
-    ("365", _("In 365 days")),
-    (ON_DATE, _("After the last day below")),
-]
+
+
+def _reaches() -> dict[str, Any]:
+    return {"all": str(_("All bots, those added later too")), "chosen": str(_("Only these:"))}
+
+
+def _expiries() -> dict[str, Any]:
+    return {
+        NEVER: str(_("Never")),
+        "7": str(_("In 7 days")),
+        "30": str(_("In 30 days")),
+        "90": str(_("In 90 days")),
+        "365": str(_("In 365 days")),
+        ON_DATE: str(_("After the last day below")),
+    }
+
+
+def _expiries_of_old() -> dict[str, Any]:
+    return {KEEP: str(_("As it is now")), **_expiries()}
 
 
 def _bot_id(value: object) -> str:
@@ -50,7 +62,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
     name = StringField(_("Name"), [DataRequired(_("Please give a name."))])
     reach = RadioField(
         _("Which bots it may use"),
-        choices=[("all", _("All bots, those added later too")), ("chosen", _("Only these:"))],
+        choices=_reaches,
         default="all",
     )
     bots = SelectMultipleField(
@@ -62,12 +74,12 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
     )
     methods = TextAreaField(_("Which methods it may call"), default="*")
     per_minute = IntegerField(_("Calls per minute"), [Optional()])
-    expires = SelectField(_("Expires"), choices=_EXPIRIES, default=NEVER)
+    expires = SelectField(_("Expires"), choices=_expiries, default=NEVER)
     expires_on = DateField(_("Last day (UTC)"), [Optional()])
 
     def offer(self, bots: Sequence[Bot]) -> None:
         """Offer the team's bots."""
-        self.bots.choices = [(str(bot.id), f"{bot.name} (@{bot.username})") for bot in bots]
+        self.bots.choices = {str(bot.id): f"{bot.name} (@{bot.username})" for bot in bots}
 
     def rights(self, now: datetime, kept_expiry: datetime | None = None) -> Rights:
         """Return what was asked for. Raises Invalid where two answers contradict each other."""
@@ -107,9 +119,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]
 
 
 class EditForm(KeyForm):
-    expires = SelectField(
-        _("Expires"), choices=[(KEEP, _("As it is now")), *_EXPIRIES], default=KEEP
-    )
+    expires = SelectField(_("Expires"), choices=_expiries_of_old, default=KEEP)
 
     @classmethod
     def of(cls, key: ApiKey, chosen: Sequence[Bot]) -> "EditForm":
