@@ -1,9 +1,10 @@
-"""One table of everything that answers: address, blueprint, guard, and whether forms are checked."""
+"""One table of everything that answers: address, blueprint, guard, form tokens or not."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, redirect, url_for
+from flask.typing import ResponseReturnValue
 
 from tgm.audit.views import bp as audit
 from tgm.auth.account_views import bp as account
@@ -44,8 +45,14 @@ MOUNTS = (
 )
 
 
+def home() -> ResponseReturnValue:
+    """Lead from the bare address to the dashboard."""
+    return redirect(url_for("dashboard.home"))
+
+
 def init_app(app: Flask) -> None:
     """Register them all."""
+    app.add_url_rule("/", "home", home)
     for mount in MOUNTS:
         app.register_blueprint(mount.blueprint, url_prefix=mount.prefix)
         if not mount.csrf:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
-
 from flask import Flask
 from sqlalchemy import Connection, Engine, Insert, Table, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -22,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from tgm.extensions import db
+from tgm.security.keyfiles import PRIVATE
 from tgm.settings import Settings
 
 WRITER = "writer"
@@ -33,7 +33,7 @@ def configure(app: Flask, settings: Settings) -> None:
     url = make_url(settings.database_url.value)
     is_sqlite = url.get_backend_name() == "sqlite"
     if is_sqlite and url.database:
-        (settings.instance_path / url.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_private(settings.instance_path / url.database)
     connect: dict[str, Any] = {"timeout": _BUSY_SECONDS} if is_sqlite else {}
     # check_same_thread: a pooled connection serves one thread at a time, but not always the same.
     if is_sqlite:
@@ -46,6 +46,12 @@ def configure(app: Flask, settings: Settings) -> None:
     }
 
 
+def _make_private(path: Path) -> None:
+    # The files that SQLite puts beside its database take over the mode of that one.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=PRIVATE)
+
+
 def prepare(app: Flask) -> None:
     """Give SQLite's connections their pragmas and transactions. Call after `db.init_app`."""
     with app.app_context():
@@ -56,7 +62,7 @@ def prepare(app: Flask) -> None:
 
 def _prepare_sqlite(engine: Engine, begin: str) -> None:
     @event.listens_for(engine, "connect")
-    def connect(connection: Any, record: Any) -> None:
+    def connect(connection: Any, _record: Any) -> None:
         # The driver must not open transactions of its own: ours say which kind they are.
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):

@@ -37,7 +37,8 @@ def init_app(app: Flask) -> None:
 
 def sentence(error: TgmError) -> str:
     """Return the error's sentence in the reader's language."""
-    return gettext(error.message, **error.params)
+    text: str = gettext(error.message, **error.params)
+    return text
 
 
 def api_error(code: int, description: str, retry_after: int | None = None) -> Response:
@@ -64,7 +65,7 @@ def _on_tgm_error(error: TgmError) -> ResponseReturnValue:
     return _page(error.code, sentence(error), error.retry_after)
 
 
-def _on_csrf_error(error: CSRFError) -> ResponseReturnValue:
+def _on_csrf_error(_error: CSRFError) -> ResponseReturnValue:
     return _page(400, gettext("This form is too old. Please go back, reload the page, try again."))
 
 
@@ -79,7 +80,7 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _on_fault(error: Exception) -> ResponseReturnValue:
     # The formatter redacts the traceback; the answer says nothing of it.
-    log.exception("unexpected error in %s", request.endpoint)
+    log.error("unexpected error in %s", request.endpoint, exc_info=error)
     if request.path.startswith(API_PREFIX):
         return api_error(500, InternalServerError().name)
     return _page(500, gettext(_FAULT))

@@ -24,6 +24,7 @@ from tgm.auth import setup_link
 from tgm.extensions import runtime
 from tgm.proxy.housekeeping import jobs
 from tgm.settings import MEBIBYTE, Settings
+from tgm.shared.errors import Conflict
 from tgm.worker.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -76,6 +77,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
     application sees a CONTENT_LENGTH beyond the limit and an empty body.
     """
 
+    adj: Any
+    body_rcv: Any
+    error: Any
+    expect_continue: bool
     is_discarding = False
 
     def received(self, data: bytes) -> int:
@@ -123,12 +128,19 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
 
 def build(app: Flask, settings: Settings) -> TcpWSGIServer:
-    """Return a bound server that is not running yet. Raises OSError where the port is taken."""
+    """Return a bound server that is not running yet. Raises Conflict where the port is taken."""
     _raise_descriptor_limit()
     # One address: a name with several would make waitress bind each, on ports of their own.
     host = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][4][0]
     listen = f"[{host}]:{settings.port}" if ":" in str(host) else f"{host}:{settings.port}"
-    server: TcpWSGIServer = create_server(app, _start=False, **options(settings), listen=listen)
+    try:
+        server: TcpWSGIServer = create_server(app, _start=False, **options(settings), listen=listen)
+    except OSError as error:
+        raise Conflict(
+            "%(listen)s cannot be used (%(why)s). Stop the program that has it, or set PORT.",
+            listen=listen,
+            why=error.strerror,
+        ) from None
     server.channel_class = Channel
     server.accept_connections()
     return server
@@ -186,7 +198,7 @@ def address(server: TcpWSGIServer) -> str:
     )
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _stop(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 

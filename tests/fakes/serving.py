@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
+from werkzeug.datastructures import Headers
 
 from tgm import server as tgm_server
 from tgm.extensions import runtime
@@ -21,7 +22,7 @@ class Got:
     """An answer as a program sees it."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes
 
     @property
@@ -63,7 +64,7 @@ class Served:
             if body:
                 connection.send(body)
             response = connection.getresponse()
-            return Got(response.status, response.headers, response.read())
+            return Got(response.status, Headers(response.getheaders()), response.read())
         finally:
             connection.close()
 

@@ -1,9 +1,10 @@
 """A real HTTP server on loopback that plays Telegram's Bot API.
 
-It records the raw bytes it gets. By itself it answers like Telegram for the bots it knows; a test can
-script other answers, byte for byte, and can hold a call until it says so.
+It records the raw bytes it gets. By itself it answers like Telegram for the bots it knows; a test
+can script other answers, byte for byte, and can hold a call until it says so.
 """
 
+import contextlib
 import json
 import socket
 import ssl
@@ -127,7 +128,7 @@ class FakeTelegram:
         self._next.extend(replies)
 
     def always(self, method: str, answer: Reply | Callable[[Recorded], Reply]) -> None:
-        """Script every answer to a method (case as called); a callable makes it from the request."""
+        """Script every answer to a method (case as called); a callable makes it."""
         self._always[method] = answer
 
     def calls(self, method: str) -> list[Recorded]:
@@ -227,10 +228,8 @@ class FakeTelegram:
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     connection.close()
 
 

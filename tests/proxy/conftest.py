@@ -10,27 +10,17 @@ from ulid import ULID
 
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
+from tests.making import make_team
 from tgm.audit.service import COMMAND_LINE
-from tgm.auth.models import Team
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
-from tgm.database import writing
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
-from tgm.shared.clock import utcnow
-from tgm.shared.ids import new_id
 
 
 @pytest.fixture
 def team(app: Flask) -> ULID:
     return make_team("Toko")
-
-
-def make_team(name: str) -> ULID:
-    with writing() as session:
-        team = Team(id=new_id(), name=name, created_at=utcnow())
-        session.add(team)
-    return team.id
 
 
 @pytest.fixture

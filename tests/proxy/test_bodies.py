@@ -37,9 +37,13 @@ class TestTooLarge:
     ) -> None:
         chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
         raw = (
-            f"POST /api/v1/bots/{program.bot_id}/sendDocument HTTP/1.1\r\nHost: x\r\n"
-            f"X-API-Key: {program.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
-        ).encode() + chunk * 33 + b"0\r\n\r\n"
+            (
+                f"POST /api/v1/bots/{program.bot_id}/sendDocument HTTP/1.1\r\nHost: x\r\n"
+                f"X-API-Key: {program.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+            ).encode()
+            + chunk * 33
+            + b"0\r\n\r\n"
+        )
         answer = program.served.raw(raw)
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b'"error_code": 413' in answer

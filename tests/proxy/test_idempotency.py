@@ -11,11 +11,11 @@ from ulid import ULID
 
 from tests.fakes.telegram import FakeTelegram, Reply, refusal, reply
 from tests.proxy.conftest import Program
+from tgm.audit.service import COMMAND_LINE
 from tgm.database import WRITER
 from tgm.extensions import db
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
-from tgm.audit.service import COMMAND_LINE
 from tgm.proxy.idempotency import KEPT, LEASE, IdempotencyStore, Ticket
 from tgm.shared.clock import utcnow
 

@@ -77,7 +77,7 @@ def test_no_such_bot(program: Program, bot_id: str) -> None:
     got = program.call("getMe", bot_id=bot_id)
     assert (got.status, got.json["error_code"]) == (404, 404)
     assert got.headers["X-TGM-Source"] == "gateway"
-    assert LIMIT_HEADERS <= set(got.headers.keys())
+    assert set(got.headers.keys()) >= LIMIT_HEADERS
 
 
 def test_another_teams_bot_looks_like_none_at_all(program: Program, other_bot: Bot) -> None:
@@ -158,7 +158,7 @@ def test_other_verbs_get_405_and_are_told_which(program: Program, verb: str) -> 
     got = program.call("getMe", verb=verb)
     assert (got.status, got.headers["Allow"]) == (405, "GET, POST")
     assert got.json["error_code"] == 405
-    assert LIMIT_HEADERS <= set(got.headers.keys())
+    assert set(got.headers.keys()) >= LIMIT_HEADERS
 
 
 def test_head_gets_405_too(program: Program) -> None:

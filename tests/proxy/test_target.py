@@ -36,7 +36,7 @@ def test_a_target_may_name_the_host_as_well() -> None:
         "getMe%00",
         "getMe;x",
         "getMe#x",
-        "ｇetMe",
+        "\uff47etMe",
         "getMé",
         "a" * 65,
         "file",

@@ -25,7 +25,7 @@ def test_a_token_tells_its_bots_number() -> None:
         f"{TOKEN}\n",
         f"{TOKEN}/../x",
         TOKEN.replace(":", "%3A"),
-        "１２３４５６:AAtestTokenOfTheFakeTelegram_0123456",
+        "\uff11\uff12\uff13\uff14:AAtestTokenOfTheFakeTelegram_0123456",
     ],
 )
 def test_anything_else_is_no_token(text: str) -> None:

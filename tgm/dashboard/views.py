@@ -17,7 +17,8 @@ bp = Blueprint("dashboard", __name__)
 def guard() -> ResponseReturnValue | None:
     """Let nobody in who is not signed in; a sign-in comes back to the page that was asked for."""
     if not current_user.is_authenticated:
-        return login_manager.unauthorized()
+        refused: ResponseReturnValue = login_manager.unauthorized()
+        return refused
     return None
 
 
@@ -31,6 +32,4 @@ def permissions() -> dict[str, object]:
 def home() -> ResponseReturnValue:
     """Show the bots and keys at a glance, and what to do first."""
     team = current_team()
-    return render_template(
-        "dashboard/home.html", bots=bots.of_team(team), keys=keys.of_team(team)
-    )
+    return render_template("dashboard/home.html", bots=bots.of_team(team), keys=keys.of_team(team))

@@ -1,14 +1,17 @@
-"""Alembic's entry: runs the steps in `versions/` on the writing engine of the current application."""
+"""Alembic's entry: runs the steps in `versions/` on the application's writing engine."""
+
+from typing import Literal
 
 from alembic import context
 from flask import current_app
 from sqlalchemy import MetaData
+
 from tgm.database import WRITER
 from tgm.extensions import Base, db
 from tgm.shared.types import UlidType, UtcDateTime
 
 
-def render(kind: str, item: object, _: object) -> str | bool:
+def render(kind: str, item: object, _: object) -> str | Literal[False]:
     """Write our column types as what they are in the database: a step must not change with them."""
     if kind == "type" and isinstance(item, UlidType):
         return "sa.String(26)"

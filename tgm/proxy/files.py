@@ -1,4 +1,4 @@
-"""Downloads. Telegram's own address of a file contains the token, so TGM fetches it for the caller."""
+"""Downloads. Telegram's address of a file contains the token, so TGM fetches it for the caller."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tgm.keys.snapshot import Snapshot
+from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, policy
 from tgm.proxy.answers import SOURCE, ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
@@ -18,7 +18,7 @@ from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.target import FileTarget, MethodTarget, parse
-from tgm.proxy.timing import Call, Counted
+from tgm.proxy.timing import Call, noted
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
 from tgm.shared.clock import utcnow
@@ -29,6 +29,8 @@ from tgm.telegram.errors import TelegramUnreachable
 from tgm.telegram.token import BotToken
 
 log = logging.getLogger(__name__)
+
+Environ = Mapping[str, Any]
 
 _FAULT = "Internal Server Error"
 
@@ -45,7 +47,7 @@ class Gateway:
     request_log: RequestLog
     idempotency: IdempotencyStore
 
-    def handle(self, environ: Mapping[str, Any]) -> ProxyAnswer:
+    def handle(self, environ: Environ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
 
         Only the body may raise while it is read, an OSError, where Telegram breaks off.
@@ -53,12 +55,12 @@ class Gateway:
         call = Call(environ)
         headers: list[tuple[str, str]] = []
         try:
-            call.key = self.callers.identify(environ)
-            state = self.callers.count(call.key)
+            call.key = key = self.callers.identify(environ)
+            state = self.callers.count(key)
             headers = limit_headers(state)
             if not state.allowed:
                 raise RateLimited(state)
-            answer = self._answer(call)
+            answer = self._answer(call, key)
         except RateLimited as error:
             answer = own(error)
             headers = limit_headers(error.state)
@@ -73,12 +75,9 @@ class Gateway:
             log.exception("unexpected error in the proxy")
             answer = own(TgmError(_FAULT, code=500))
         answer.headers += [*headers, (SOURCE, answer.source)]
-        if call.key is not None:
-            answer.body = Counted(answer, call, self.request_log.add)
-        return answer
+        return noted(answer, call, self.request_log)
 
-    def _answer(self, call: Call) -> ProxyAnswer:
-        assert call.key is not None
+    def _answer(self, call: Call, key: KnownKey) -> ProxyAnswer:
         environ = call.environ
         if environ["REQUEST_METHOD"] not in {"GET", "POST"}:
             raise TgmError("Method Not Allowed: use GET or POST", code=405)
@@ -87,7 +86,7 @@ class Gateway:
             call.method = catalog.canonical(target.method)
         else:
             call.method = "file"
-        call.bot = policy.bot_for(call.key, self.snapshot.current().bots.get(target.bot_id))
+        call.bot = bot = policy.bot_for(key, self.snapshot.current().bots.get(target.bot_id))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
                 "Request Entity Too Large: a file may have %(most)s MB at most",
@@ -95,42 +94,44 @@ class Gateway:
                 most=self.settings.max_upload_bytes // MEBIBYTE,
             )
         if isinstance(target, FileTarget):
-            policy.check_file(call.key)
+            policy.check_file(key)
             return files.download(
-                self.telegram, self._token(call), target, environ, self.settings.telegram_files_dir
+                self.telegram, self._token(bot), target, environ, self.settings.telegram_files_dir
             )
-        policy.check_method(call.key, call.bot, target.method)
+        policy.check_method(key, bot, target.method)
         header = environ.get("HTTP_IDEMPOTENCY_KEY")
         if header is None:
-            return self._forward(call, target, forward.WHOLE_BYTES)
-        return self._once(call, target, token_of(header))
+            return self._forward(environ, bot, target, forward.WHOLE_BYTES)
+        return self._once(environ, key, bot, target, token_of(header))
 
-    def _token(self, call: Call) -> BotToken:
-        assert call.bot is not None
-        return BotToken(self.vault.open(call.bot.sealed_token, place=call.bot.token_place))
+    def _token(self, bot: KnownBot) -> BotToken:
+        return BotToken(self.vault.open(bot.sealed_token, place=bot.token_place))
 
-    def _forward(self, call: Call, target: MethodTarget, whole_bytes: int) -> ProxyAnswer:
+    def _forward(
+        self, environ: Environ, bot: KnownBot, target: MethodTarget, whole_bytes: int
+    ) -> ProxyAnswer:
         return forward.call_method(
             self.telegram,
-            self._token(call),
+            self._token(bot),
             target,
-            call.environ,
+            environ,
             webhook_base_url=self.settings.webhook_base_url,
             whole_bytes=whole_bytes,
         )
 
-    def _once(self, call: Call, target: MethodTarget, token: str) -> ProxyAnswer:
+    def _once(
+        self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, token: str
+    ) -> ProxyAnswer:
         """Make the call unless one with this Idempotency-Key was made: then return its answer."""
-        assert call.key is not None
-        body = forward.Body(call.environ)
-        content_type = call.environ.get("CONTENT_TYPE") or ""
+        body = forward.Body(environ)
+        content_type = environ.get("CONTENT_TYPE") or ""
         asked = fingerprint(target.bot_id, target.method, target.query, content_type, body.blocks())
         body.rewind()
-        begun = self.idempotency.begin(call.key.id, token, asked, utcnow())
+        begun = self.idempotency.begin(key.id, token, asked, utcnow())
         if not isinstance(begun, Ticket):
             return begun
         try:
-            answer = self._forward(call, target, WHOLE_BYTES)
+            answer = self._forward(environ, bot, target, WHOLE_BYTES)
         except BaseException:
             self.idempotency.abandon(begun)
             raise

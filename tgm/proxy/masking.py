@@ -1,7 +1,7 @@
 """The few answers of Telegram's that may not pass as they are, since they hold TGM's secrets.
 
-A local Bot API server names files by absolute paths with the token in them; getWebhookInfo tells the
-relay's secret address. Everything else goes through untouched, to the byte.
+A local Bot API server names files by absolute paths with the token in them; getWebhookInfo tells
+the relay's secret address. Everything else goes through untouched, to the byte.
 """
 
 import json

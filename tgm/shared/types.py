@@ -13,10 +13,10 @@ class UlidType(TypeDecorator[ULID]):
     impl = String(26)
     cache_ok = True
 
-    def process_bind_param(self, value: ULID | str | None, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: ULID | str | None, _dialect: Dialect) -> str | None:
         return None if value is None else str(value)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> ULID | None:
+    def process_result_value(self, value: str | None, _dialect: Dialect) -> ULID | None:
         return None if value is None else ULID.from_str(value)
 
 
@@ -29,14 +29,14 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone was about to be stored")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -2,7 +2,6 @@
 
 import http.client
 import select
-import socket
 import ssl
 import threading
 import time
@@ -88,7 +87,6 @@ class Pool:
             raise TelegramUnreachable(Failure.TIMEOUT) from None
         except (OSError, http.client.HTTPException):
             raise TelegramUnreachable(Failure.CONNECT) from None
-        assert isinstance(connection.sock, socket.socket)
         connection.sock.settimeout(self.timeout)
         return connection
 

@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Job:
-    """Something to run every so many seconds. It must be quick, and may fail: the next time counts."""
+    """Something to run every so many seconds: quick, and free to fail, as it runs again."""
 
     name: str
     every: float

@@ -1,0 +1,103 @@
+"""Running `python -m tgm` as a process of its own, as a person does."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.fakes.serving import Served
+from tgm.settings import PROJECT
+
+START_SECONDS = 30
+
+
+def run(
+    *arguments: str, environ: Mapping[str, str], stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "tgm", *arguments],
+        cwd=PROJECT,
+        env=_own(environ),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def _own(environ: Mapping[str, str]) -> dict[str, str]:
+    # Nothing of the test machine's own settings, but what Python itself needs.
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**kept, **environ}
+
+
+@dataclass
+class Process:
+    """A serving process. `served` speaks to it; `output` is what it has printed so far."""
+
+    popen: subprocess.Popen[str]
+    served: Served
+    output: str
+    log: Path
+
+    def memory(self, field: str) -> int:
+        """Return VmRSS (now) or VmHWM (the peak) in KiB."""
+        status = Path(f"/proc/{self.popen.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith(field)).split()[1])
+
+    def forget_peak(self) -> None:
+        """Let VmHWM begin anew at what is used now."""
+        Path(f"/proc/{self.popen.pid}/clear_refs").write_text("5")
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal, wait, and return the exit code."""
+        self.popen.send_signal(number)
+        return self.popen.wait(START_SECONDS)
+
+
+@contextmanager
+def process(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
+    """Run `python -m tgm serve`; its standard error goes to `log`."""
+    with log.open("a") as errors:
+        popen = subprocess.Popen(
+            [sys.executable, "-m", "tgm", "serve"],
+            cwd=PROJECT,
+            env=_own(environ),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    try:
+        first = _line(popen, log)
+        rest = ""
+        while select.select([popen.stdout], [], [], 0.2)[0] and popen.poll() is None:
+            line = popen.stdout.readline() if popen.stdout else ""
+            if not line:
+                break
+            rest += line
+        yield Process(popen, Served(first.split()[-1]), first + rest, log)
+    finally:
+        if popen.poll() is None:
+            popen.kill()
+        popen.wait(START_SECONDS)
+        if popen.stdout is not None:
+            popen.stdout.close()
+
+
+def _line(popen: subprocess.Popen[str], log: Path) -> str:
+    until = time.monotonic() + START_SECONDS
+    while popen.stdout is not None and time.monotonic() < until:
+        if select.select([popen.stdout], [], [], 0.5)[0]:
+            line = popen.stdout.readline()
+            if line:
+                return line
+            break
+    raise AssertionError(f"it does not serve: {log.read_text()}")
