@@ -34,6 +34,11 @@ def csrf_token(answer: TestResponse) -> str:
     return unescape(found.group(1))
 
 
+def without_tokens(answer: TestResponse) -> str:
+    """Return a page without what differs each time it is made."""
+    return _TOKEN.sub("", answer.text)
+
+
 def submit(client: FlaskClient, page: str, to: str | None = None, /, **fields: str) -> TestResponse:
     """Open `page` and send the form on it, to `to` where the form's address is another."""
     data = {"csrf_token": csrf_token(client.get(page)), **fields}

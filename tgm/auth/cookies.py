@@ -1,7 +1,11 @@
-"""The session cookie: Secure exactly when the request came by HTTPS."""
+"""The session cookie: Secure exactly when the request came by HTTPS, and kept for two weeks."""
+
+from datetime import datetime
 
 from flask import Flask, has_request_context, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+
+from tgm.shared.clock import utcnow
 
 
 class SessionInterface(SecureCookieSessionInterface):
@@ -9,3 +13,8 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
         return has_request_context() and request.is_secure
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:  # noqa: ARG002
+        # Not by `session.permanent`: Flask-Login then takes its protection back, and a stolen
+        # cookie works in any browser.
+        return utcnow() + app.permanent_session_lifetime

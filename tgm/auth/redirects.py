@@ -33,4 +33,3 @@ def fresh_session() -> None:
     session.clear()
     if language:
         session["language"] = language
-    session.permanent = True

@@ -116,5 +116,5 @@ def _stop_unless_allowed(state: LimitState) -> None:
     raise TooManyRequests(
         N_("Too many tries. Please wait %(minutes)s minutes."),
         retry_after=seconds,
-        minutes=math.ceil(seconds / 60),
+        minutes=max(1, math.ceil((seconds - 1) / 60)),
     )

@@ -136,7 +136,6 @@ def language() -> ResponseReturnValue:
     chosen = request.form.get("language")
     if chosen in LANGUAGES:
         session["language"] = chosen
-        session.permanent = True
     return redirect(local_page(request.form.get("next"), url_for("dashboard.home")), 303)
 
 
