@@ -15,6 +15,8 @@ from tgm.settings import BadSetting
 from tgm.shared.errors import TgmError
 
 _JSON = "--json"
+# Without any handler, Python would print a library's warnings to standard error.
+_SILENCE = logging.NullHandler()
 
 
 @click.group(cls=Group, epilog="--json may stand anywhere, and prints one JSON object on one line.")
@@ -29,8 +31,7 @@ for command in (process.serve, people.user, bots.bot, keys.key, process.rotate_k
 def main(args: Sequence[str] | None = None) -> int:
     """Run a command, sys.argv's unless `args` are given, and return the exit code."""
     words = list(sys.argv[1:] if args is None else args)
-    # Python prints a library's warnings to standard error where nobody handles them.
-    logging.getLogger().addHandler(logging.NullHandler())
+    logging.getLogger().addHandler(_SILENCE)
     try:
         tgm.main(
             [word for word in words if word != _JSON],

@@ -1,0 +1,117 @@
+"""An instance that no browser has ever seen, and the command line."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.telegram import FakeTelegram
+from tgm.cli import main
+from tgm.settings import OPTIONS, PROJECT
+
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, which must be one line of JSON and nothing else."""
+        assert (self.code, self.err) == (0, "")
+        assert self.out.endswith("\n")
+        assert self.out.count("\n") == 1
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> str:
+        """The one line of an error, without the word."""
+        assert (self.code, self.out) == (1, "")
+        assert self.err.startswith("error: ")
+        assert self.err.count("\n") == 1
+        return self.err.removeprefix("error: ").rstrip("\n")
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Path:
+    """A folder that does not exist yet."""
+    return tmp_path / "instance"
+
+
+@pytest.fixture
+def given(instance: Path, telegram: FakeTelegram) -> dict[str, str]:
+    """The environment of a command. An empty value hides what a developer's `.env` may say."""
+    return {
+        **{option.name: "" for option in OPTIONS},
+        "INSTANCE_PATH": str(instance),
+        "TELEGRAM_API_BASE_URL": telegram.url,
+    }
+
+
+@pytest.fixture
+def run(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Run a command in this process."""
+
+    def run(*args: str, stdin: str | bytes = "", **environ: str) -> Outcome:
+        for name, value in {**given, **environ}.items():
+            monkeypatch.setenv(name, value)
+        data = stdin if isinstance(stdin, bytes) else stdin.encode()
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        code = main(args)
+        out, err = capsys.readouterr()
+        return Outcome(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def process(given: dict[str, str]) -> Run:
+    """Run `python -m tgm` as a script would."""
+
+    def process(*args: str, stdin: str = "", **environ: str) -> Outcome:
+        done = subprocess.run(
+            [sys.executable, "-m", "tgm", *args],
+            input=stdin,
+            env={**given, **environ},
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return process
+
+
+@pytest.fixture
+def add_user(run: Run) -> Callable[..., Outcome]:
+    def add_user(email: str, role: str = "owner", *args: str) -> Outcome:
+        return run(
+            "user", "add", email, "--role", role, "--password-stdin", "--json", *args,
+            stdin=PASSWORD + "\n",
+        )  # fmt: skip
+
+    return add_user
+
+
+@pytest.fixture
+def set_up(add_user: Callable[..., Outcome]) -> None:
+    """The first user, and with them the team."""
+    assert add_user("owner@example.com").code == 0
