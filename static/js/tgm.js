@@ -47,7 +47,8 @@
   // silence. The first wrong field comes first, then what asks for the focus, then the content.
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target !== document.body) return;
-    const next = document.querySelector("main [aria-invalid=true], main [autofocus]");
+    const next =
+      document.querySelector("main [aria-invalid=true]") || document.querySelector("main [autofocus]");
     (next || document.getElementById("main")).focus({ preventScroll: !next });
     if (!window.location.hash) window.scrollTo(0, 0);
   });

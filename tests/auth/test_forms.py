@@ -88,7 +88,11 @@ class Page(HTMLParser):
             self.ids.append(given["id"] or "")
         if tag == "label":
             self.labels.add(given.get("for"))
-        if tag in {"input", "select", "textarea"} and given.get("type") != "hidden":
+        if (
+            tag in {"input", "select", "textarea"}
+            and given.get("type") != "hidden"
+            and "hidden" not in given
+        ):
             self.inputs.append(given.get("id"))
         self.described += (given.get("aria-describedby") or "").split()
 

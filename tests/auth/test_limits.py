@@ -40,7 +40,7 @@ def test_the_page_says_so_and_when_to_come_back(client: FlaskClient, owner: Pers
     fail(OWNER, 10)
     answer = sign_in(client, OWNER, PASSWORD)
     assert answer.status_code == 429
-    assert "Too many tries. Please wait" in answer.text
+    assert "Too many tries. Please try again in" in answer.text
     assert 0 < int(answer.headers["Retry-After"]) <= 15 * 60 + 1
 
 

@@ -36,6 +36,14 @@ def test_the_page_is_gone_once_there_is_a_user(
     assert without_tokens(client.get(path)) == unknown.replace("/auth/setup/wrong", path)
 
 
+def test_until_then_the_sign_in_says_where_the_link_is(app: Flask, client: FlaskClient) -> None:
+    page = client.get("/auth/sign-in").text
+    assert "Nobody can sign in yet." in page
+    assert setup_link.path(app) not in page
+    service.set_up(OWNER, PASSWORD, "Toko", COMMAND_LINE)
+    assert "Nobody can sign in yet." not in client.get("/auth/sign-in").text
+
+
 def test_another_token_is_like_no_page(app: Flask, client: FlaskClient) -> None:
     assert client.get("/auth/setup/wrong").status_code == 404
     assert client.get(setup_link.path(app)[:-1]).status_code == 404

@@ -40,7 +40,7 @@ def set_up(email: str, password: str, team_name: str, actor: Actor) -> Person:
     """Make the first team and its owner. Raises Conflict once there is a user, and Invalid."""
     password_hash = new_hash(password, email := clean_email(email))
     with writing() as session:
-        take_turns(session, "first user")
+        take_turns(session, "users")
         if session.scalar(select(User.id).limit(1)) is not None:
             raise Conflict(N_("TGM is set up already."))
         user = new_user(session, email, password_hash)
@@ -57,7 +57,7 @@ def add_user(email: str, password: str, role: Role, team_id: ULID | None, actor:
     """
     password_hash = new_hash(password, email := clean_email(email))
     with writing() as session:
-        take_turns(session, "first user")
+        take_turns(session, "users")
         is_first = session.scalar(select(User.id).limit(1)) is None
         team = _team_for_first(session, FIRST_NAME) if is_first else _team(session, team_id)
         user = new_user(session, email, password_hash)
@@ -122,7 +122,7 @@ def remove_user(email: str, team: str | None, actor: Actor) -> None:
     """Remove a user from one team (by name or id), or from every one. Raises NotFound, Conflict."""
     with writing() as session:
         user = user_by_email(session, email)
-        query = select(Membership).join(Team).where(Membership.user_id == user.id)
+        query = select(Membership).join(Team).order_by(Team.id).where(Membership.user_id == user.id)
         if team is not None:
             query = query.where((Team.name == team) | (Team.id == team))
         places = session.scalars(query).all()
@@ -142,6 +142,7 @@ def user_by_email(session: Session, email: str) -> User:
 
 def new_user(session: Session, email: str, password_hash: str) -> User:
     """Add a user to the transaction. Raises Conflict when the address is taken."""
+    take_turns(session, "users")
     if session.scalar(select(User.id).where(User.email == email)) is not None:
         raise Conflict(N_("There is a user %(email)s already."), field="email", email=email)
     user = User(email=email, password_hash=password_hash, created_at=utcnow())

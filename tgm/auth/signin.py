@@ -114,7 +114,7 @@ def _stop_unless_allowed(state: LimitState) -> None:
         return
     seconds = state.retry_after(time.time())
     raise TooManyRequests(
-        N_("Too many tries. Please wait %(minutes)s minutes."),
+        N_("Too many tries. Please try again in %(minutes)s min."),
         retry_after=seconds,
         minutes=max(1, math.ceil((seconds - 1) / 60)),
     )

@@ -71,7 +71,7 @@ def place_in(session: Session, team_id: ULID, user_id: ULID) -> tuple[User, Memb
     """
     session.get(Team, team_id, with_for_update=True)
     user = session.get(User, user_id)
-    place = session.get(Membership, (team_id, user_id))
+    place = session.get(Membership, (team_id, user_id), populate_existing=True)
     if user is None or place is None:
         raise NotFound(N_("There is no such person in this team."))
     return user, place

@@ -66,7 +66,8 @@ def sign_in() -> ResponseReturnValue:
             fresh_session()
             session["half_way"] = {"id": person.get_id(), "at": int(time.time()), "next": target}
             return redirect(url_for(".second_step"), 303)
-    return render_template("auth/sign_in.html", form=form), _status()
+    nobody = not service.has_users()
+    return render_template("auth/sign_in.html", form=form, nobody=nobody), _status()
 
 
 @bp.route("/second-step", methods=["GET", "POST"])
