@@ -2,7 +2,6 @@
 
 import io
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.process import run as run_process
 from tests.fakes.telegram import FakeTelegram
 from tgm.cli import main
-from tgm.settings import OPTIONS, PROJECT
+from tgm.settings import OPTIONS
 
 PASSWORD = "correct horse battery staple"
 
@@ -85,16 +85,7 @@ def process(given: dict[str, str]) -> Run:
     """Run `python -m tgm` as a script would."""
 
     def process(*args: str, stdin: str = "", **environ: str) -> Outcome:
-        done = subprocess.run(
-            [sys.executable, "-m", "tgm", *args],
-            input=stdin,
-            env={**given, **environ},
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = run_process(*args, environ={**given, **environ}, stdin=stdin)
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return process

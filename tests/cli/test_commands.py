@@ -312,6 +312,12 @@ def test_a_broken_database_is_told_in_one_line(run: Run, instance: Path) -> None
     assert "database" in run("bot", "list").error
 
 
+def test_even_what_nobody_foresaw_is_one_line(run: Run, instance: Path) -> None:
+    instance.mkdir()
+    (instance / "encryption_keys").write_text("this is no key, but it may be a secret")
+    assert "secret" not in run("bot", "list").error
+
+
 def test_help_is_no_error(run: Run) -> None:
     outcome = run("--help")
     assert (outcome.code, outcome.err) == (0, "")

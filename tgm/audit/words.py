@@ -9,6 +9,7 @@ ACTIONS = {
     "bot.enabled": _("Bot enabled"),
     "bot.renamed": _("Bot renamed"),
     "bot.token_replaced": _("Bot's token replaced"),
+    "encryption_keys.rotated": _("Secrets sealed under a newer key"),
     "invitation.revoked": _("Invitation revoked"),
     "key.changed": _("API key changed"),
     "key.made": _("API key made"),

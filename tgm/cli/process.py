@@ -1,10 +1,14 @@
 """Serving, and sealing everything anew."""
 
+from typing import Any
+
 import click
+from sqlalchemy import select
 
 from tgm import create_app, database, logs, secretfiles, server
 from tgm.audit.service import COMMAND_LINE, record
 from tgm.auth import service as people
+from tgm.auth.models import Team
 from tgm.bots import service as bots
 from tgm.bots.change import changing
 from tgm.cli.frame import Command, answer, application
@@ -37,16 +41,12 @@ def rotate_keys(new_key: bool) -> None:
         vault = secretfiles.vault(settings)
         with changing() as session:
             tokens, secrets = bots.reseal(session, vault), people.reseal(session, vault)
-            record(
-                session,
-                COMMAND_LINE,
-                "encryption_keys.rotated",
-                team_id=None,
-                bots=tokens,
-                users=secrets,
-            )
+            counts: dict[str, Any] = {"bots": tokens, "users": secrets}
+            # It concerns the whole installation, so every team's log tells of it.
+            for team_id in session.scalars(select(Team.id)).all():
+                record(session, COMMAND_LINE, "encryption_keys.rotated", team_id=team_id, **counts)
         answer(
-            {"resealed": tokens + secrets, "bots": tokens, "users": secrets},
+            {"resealed": tokens + secrets, **counts},
             f"Sealed anew under the newest encryption key: {tokens} bot tokens,"
             f" {secrets} secrets of two-step sign-in.",
         )
