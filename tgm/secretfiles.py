@@ -5,8 +5,8 @@ from base64 import b64decode, b64encode
 from pathlib import Path
 
 from tgm.security import keyfiles
-from tgm.security.vault import Vault, new_key
-from tgm.settings import Settings
+from tgm.security.vault import KEY_BYTES, Vault, new_key
+from tgm.settings import BadSetting, Settings
 
 SESSION_KEY_FILE = "secret_key"
 ENCRYPTION_KEYS_FILE = "encryption_keys"
@@ -40,4 +40,13 @@ def _new_key_text() -> str:
 
 
 def _read_keys(path: Path) -> list[bytes]:
-    return [b64decode(line) for line in path.read_text().split()]
+    try:
+        keys = [b64decode(line, validate=True) for line in path.read_text().split()]
+    except ValueError:
+        keys = []
+    if not keys or any(len(key) != KEY_BYTES for key in keys):
+        raise BadSetting(
+            f"ENCRYPTION_KEYS: none are given, and {path} does not hold keys of 32 bytes in base64,"
+            " one a line. Put the file back from a backup."
+        )
+    return keys

@@ -78,8 +78,8 @@ def process(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
     try:
         first = _line(popen, log)
         rest = ""
-        while select.select([popen.stdout], [], [], 0.2)[0] and popen.poll() is None:
-            line = popen.stdout.readline() if popen.stdout else ""
+        while popen.stdout and select.select([popen.stdout], [], [], 0.2)[0]:
+            line = popen.stdout.readline()
             if not line:
                 break
             rest += line

@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -105,13 +105,15 @@ def download(started: tuple[Process, str, str]) -> int:
         return total
 
 
-def grown(started: tuple[Process, str, str], work: object) -> int:
+def grown(
+    started: tuple[Process, str, str], work: Callable[[tuple[Process, str, str]], int]
+) -> int:
     """Return by how many KiB the process's peak exceeds what it used before."""
     serving = started[0]
     before = serving.memory("VmRSS")
     serving.forget_peak()
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        done = list(pool.map(work, [started] * AT_ONCE))  # type: ignore[call-overload]
+        done = list(pool.map(work, [started] * AT_ONCE))
     assert all(done)
     return serving.memory("VmHWM") - before
 

@@ -10,7 +10,7 @@ from tgm.extensions import Base
 
 
 class Revision(Base):
-    """The single row."""
+    """The single row, made with the table."""
 
     __tablename__ = "revision"
 
@@ -20,6 +20,4 @@ class Revision(Base):
 
 def bump(session: Session) -> None:
     """Tell every process that bots or keys changed. Part of the transaction that changes them."""
-    changed = session.execute(update(Revision).values(number=Revision.number + 1))
-    if changed.rowcount == 0:  # type: ignore[attr-defined]
-        session.add(Revision(id=1, number=1))
+    session.execute(update(Revision).values(number=Revision.number + 1))

@@ -1,6 +1,7 @@
 """The request log's filter, as it stands in the address."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
@@ -11,14 +12,16 @@ from wtforms.validators import Length, Optional, Regexp
 from tgm.proxy.requestlog import Filter
 from tgm.shared.ids import parse_id
 
-_STATUSES = [
-    ("", _("Any")),
-    ("2", _("2xx: done")),
-    ("4", _("4xx: refused")),
-    ("5", _("5xx: failed")),
-    ("429", _("429: too many calls")),
-    ("502", _("502: Telegram not reached")),
-]
+
+def _statuses() -> dict[str, Any]:
+    return {
+        "": str(_("Any")),
+        "2": str(_("2xx: done")),
+        "4": str(_("4xx: refused")),
+        "5": str(_("5xx: failed")),
+        "429": str(_("429: too many calls")),
+        "502": str(_("502: Telegram not reached")),
+    }
 
 
 class FilterForm(FlaskForm):  # type: ignore[misc]
@@ -33,7 +36,7 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
         _("Method"),
         validators=[Optional(), Length(max=64), Regexp("[A-Za-z]+$", message=_("Letters only."))],
     )
-    status = SelectField(_("Status"), choices=_STATUSES, validators=[Optional()])
+    status = SelectField(_("Status"), choices=_statuses, validators=[Optional()])
     since = DateTimeLocalField(_("From (UTC)"), validators=[Optional()])
     until = DateTimeLocalField(_("Until (UTC)"), validators=[Optional()])
 

@@ -1,7 +1,6 @@
 """Passing a method call on, byte for byte, and its answer back."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from typing import Any
 
 from tgm.proxy.answers import ProxyAnswer, whole
@@ -115,7 +114,7 @@ def stream(answer: Answer, headers: list[tuple[str, str]], start: bytes) -> Prox
     length = answer.headers.get("Content-Length")
     if length is not None and "chunked" not in answer.headers.get("Transfer-Encoding", ""):
         headers = [*headers, ("Content-Length", length)]
-    return _with_reason(ProxyAnswer(answer.status, headers, chain([start], answer.rest())), answer)
+    return _with_reason(ProxyAnswer(answer.status, headers, answer.as_stream(start)), answer)
 
 
 def _with_reason(proxied: ProxyAnswer, answer: Answer) -> ProxyAnswer:

@@ -92,10 +92,9 @@ class Counted:
     def close(self) -> None:
         """End: called by the server in every case. One not read to its end lost its caller."""
         self._end("caller_gone")
-        for part in (self._source, self._blocks):
-            close = getattr(part, "close", None)
-            if close is not None:
-                close()
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
 
     def _end(self, error: str | None) -> None:
         if not self._is_noted:

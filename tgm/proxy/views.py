@@ -22,8 +22,8 @@ def index() -> ResponseReturnValue:
     runtime.request_log.flush()
     form = FilterForm(request.args)
     own_bots, own_keys = bots.of_team(team), keys.of_team(team)
-    form.bot.choices = [("", _("Any")), *((str(bot.id), bot.name) for bot in own_bots)]
-    form.key.choices = [("", _("Any")), *((str(key.id), key.name) for key in own_keys)]
+    form.bot.choices = {"": _("Any")} | {str(bot.id): bot.name for bot in own_bots}
+    form.key.choices = {"": _("Any")} | {str(key.id): key.name for key in own_keys}
     form.validate()
     before = request.args.get("before", type=int)
     page = requestlog.page(team, form.wanted(), before)

@@ -77,15 +77,9 @@ class Answer:
             total += len(block)
         return b"".join(blocks)
 
-    def rest(self) -> Iterator[bytes]:
-        """Yield what is left. Raises BrokenOff where it is cut short."""
-        try:
-            while block := self.read():
-                yield block
-        except TelegramUnreachable as error:
-            raise BrokenOff(str(error.failure)) from None
-        finally:
-            self.close()
+    def as_stream(self, start: bytes) -> "Stream":
+        """Return the body as blocks: `start`, which has been read already, then what is left."""
+        return Stream(self, start)
 
     def close(self) -> None:
         """Give the connection up, unless the answer was read to its end."""
@@ -100,3 +94,28 @@ class Answer:
             self._pool.give_back(connection)
         else:
             connection.close()
+
+
+class Stream(Iterator[bytes]):
+    """A body in blocks. Raises BrokenOff where it is cut short.
+
+    No generator: one that was never begun would not give its connection up when it is closed.
+    """
+
+    def __init__(self, answer: Answer, start: bytes) -> None:
+        self._answer = answer
+        self._start = start
+
+    def __next__(self) -> bytes:
+        block, self._start = self._start, b""
+        try:
+            block = block or self._answer.read()
+        except TelegramUnreachable as error:
+            raise BrokenOff(str(error.failure)) from None
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Give the connection up, unless the answer was read to its end."""
+        self._answer.close()

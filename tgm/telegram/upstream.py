@@ -58,6 +58,7 @@ class Pool:
         self.timeout = route.timeout
         self._connect = _connector(route)
         self._idle: list[Connection] = []
+        self._is_closed = False
         self._lock = threading.Lock()
         base = urlsplit(route.base_url)
         # Through a proxy, plain HTTP names the whole address in the request line.
@@ -94,11 +95,15 @@ class Pool:
         """Keep a connection whose answer has been read to its end."""
         connection.idle_since = time.monotonic()
         with self._lock:
-            self._idle.append(connection)
+            if not self._is_closed:
+                self._idle.append(connection)
+                return
+        connection.close()
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection, and from now on those that are given back."""
         with self._lock:
+            self._is_closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
