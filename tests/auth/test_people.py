@@ -159,6 +159,22 @@ def test_a_lower_role_can_change_nothing_above_it(
     assert let_in == []
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.MEMBER])
+def test_only_admins_manage_people(
+    browser: Browser, add_person: AddPerson, owner: Person, role: Role
+) -> None:
+    client = browser(add_person("two@example.com", role))
+    token = csrf_token(client.get("/dashboard/"))
+    revoke = f"/dashboard/people/invitations/{ULID()}/revoke"
+    for address in (
+        "/dashboard/people/invite",
+        revoke,
+        url(owner, "role"),
+        url(owner, "remove"),
+    ):
+        assert client.post(address, data={"csrf_token": token}).status_code == 403, address
+
+
 def test_a_viewer_sees_the_people_and_no_way_to_change_them(
     browser: Browser, add_person: AddPerson
 ) -> None:

@@ -100,6 +100,9 @@ def test_sign_in_returns_to_the_page_that_was_asked_for(client: FlaskClient, own
     "target",
     [
         "//evil.example/",
+        # A path of ours, were it not for the second slash, which makes it a host.
+        "//dashboard/people",
+        "dashboard/people",
         "/\\evil.example/",
         "\\\\evil.example/",
         "https://evil.example/",
