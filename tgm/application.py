@@ -37,7 +37,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         static_folder=str(PROJECT / "static"),
     )
     _configure(app, settings)
-    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.converters["ulid"] = UlidConverter
     app.session_interface = SessionInterface()
     _bind_extensions(app)

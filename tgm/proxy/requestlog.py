@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, or_, select, update
 from ulid import ULID
 
-from tgm.extensions import db
+from tgm.extensions import db, runtime
 from tgm.keys.models import ApiKey
 from tgm.proxy.models import RequestLogEntry
 from tgm.shared.paging import Page, page_of
@@ -136,7 +136,13 @@ class Filter:
 def page(
     team_id: ULID, wanted: Filter, before: int | None = None, *, size: int = 50
 ) -> Page[RequestLogEntry]:
-    """Return a team's calls, the newest first, older than the row `before`."""
+    """Return a team's calls, the newest first, older than the row `before`.
+
+    What was answered a moment ago is among them: the log is written first.
+    """
+    runtime.request_log.flush()
+    # A read begun earlier in this request would go on seeing the log as it was.
+    db.session.rollback()
     query = select(RequestLogEntry).where(_table.c.team_id == team_id, *wanted.conditions())
     if before is not None:
         query = query.where(_table.c.id < before)

@@ -6,7 +6,6 @@ from flask_babel import gettext as _
 
 from tgm.auth.access import current_team
 from tgm.bots import service as bots
-from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.proxy import requestlog
 from tgm.proxy.forms import FilterForm
@@ -18,8 +17,6 @@ bp = Blueprint("requests", __name__, url_prefix="/requests")
 def index() -> ResponseReturnValue:
     """List the team's calls, the newest first; the filter stands in the address."""
     team = current_team()
-    # What was just answered is shown, without waiting for the next batch.
-    runtime.request_log.flush()
     form = FilterForm(request.args)
     own_bots, own_keys = bots.of_team(team), keys.of_team(team)
     form.bot.choices = {"": _("Any")} | {str(bot.id): bot.name for bot in own_bots}
