@@ -6,21 +6,31 @@ import pytest
 
 from tests.cli.conftest import PASSWORD, Outcome, Run
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
-from tests.making import make_team
-from tgm import create_app, database
-from tgm.settings import Settings
 
 AddUser = Callable[..., Outcome]
 
 
 @pytest.fixture
-def second_team(set_up: None, given: dict[str, str]) -> str:
+def second_team(run: Run, set_up: None) -> str:
     """The name of a second team."""
-    app = create_app(Settings.load(given, dotenv=None))
-    with app.app_context():
-        make_team("Warung")
-    database.close(app)
-    return "Warung"
+    return str(run("team", "add", "Warung", "--json").json["name"])
+
+
+def test_a_further_team_is_added_listed_and_given_an_owner(
+    run: Run, add_user: AddUser, second_team: str
+) -> None:
+    names = [row["name"] for row in run("team", "list", "--json").json["teams"]]
+    assert second_team in names
+    assert len(names) == 2
+    assert second_team in run("team", "list").out
+    added = add_user("budi@example.com", "owner", "--team", second_team).json
+    assert added["team"] == second_team
+
+
+@pytest.mark.parametrize("name", ["Warung", " Warung ", "", "x" * 65])
+def test_a_team_needs_a_name_of_its_own(run: Run, second_team: str, name: str) -> None:
+    assert run("team", "add", name).code == 1
+    assert len(run("team", "list", "--json").json["teams"]) == 2
 
 
 def test_people_are_added_listed_and_removed(run: Run, add_user: AddUser, set_up: None) -> None:

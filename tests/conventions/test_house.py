@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tgm.cli import tgm
+from tgm.cli.frame import Group
 from tgm.settings import OPTIONS, PROJECT
 
 LONGEST_FILE = 300
@@ -71,6 +73,16 @@ def test_readme_gives_a_reason_for_every_dependency() -> None:
     assert len(names) > 10
     missing = [name for name in names if name.lower() not in readme]
     assert missing == [], f"Give these a line in README's table of dependencies: {missing}"
+
+
+def test_readme_documents_every_command() -> None:
+    readme = (PROJECT / "README.md").read_text()
+    names = set()
+    for name, command in tgm.commands.items():
+        inner = command.commands if isinstance(command, Group) else {"": command}
+        names |= {f"{name} {each}".strip() for each in inner}
+    missing = sorted(name for name in names if f"`{name}" not in readme)
+    assert missing == [], f"Give these a line in README's table of commands: {missing}"
 
 
 def test_only_settings_reads_the_environment() -> None:

@@ -23,6 +23,7 @@ ACTIONS = {
     "role.changed": _("Role changed"),
     "totp.disabled": _("Two-step sign-in turned off"),
     "totp.enabled": _("Two-step sign-in turned on"),
+    "team.added": _("Team added"),
     "user.added": _("Person added"),
     "user.invited": _("Person invited"),
     "user.joined": _("Person joined"),

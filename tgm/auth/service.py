@@ -29,7 +29,7 @@ from tgm.auth.people import (
 )
 from tgm.auth.person import Person, TeamPlace, person
 from tgm.auth.signin import check_password, check_second_step, signed_in, signed_out
-from tgm.auth.teams import find_team, only_team
+from tgm.auth.teams import add_team, find_team, list_teams, only_team
 from tgm.auth.totp import reseal
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "Person",
     "TeamPlace",
     "UserRow",
+    "add_team",
     "add_user",
     "change_password",
     "change_role",
@@ -48,6 +49,7 @@ __all__ = [
     "invite",
     "join_as",
     "join_as_new",
+    "list_teams",
     "list_users",
     "look_up",
     "only_team",

@@ -1,11 +1,15 @@
 """Teams: made with the first user, found by name or id; and the rule that each keeps an owner."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
+from tgm.audit.service import Actor, record
 from tgm.auth.models import Membership, Team, User
 from tgm.auth.roles import Role
+from tgm.database import take_turns, writing
 from tgm.extensions import db
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Conflict, Invalid, NotFound
@@ -13,6 +17,22 @@ from tgm.shared.ids import parse_id
 
 LONGEST_NAME = 64
 FIRST_NAME = "Team"
+
+
+def add_team(name: str, actor: Actor) -> Team:
+    """Make a further team, without people. Raises Invalid, and Conflict for a taken name."""
+    with writing() as session:
+        take_turns(session, "teams")
+        if session.scalar(select(Team.id).where(Team.name == name.strip())) is not None:
+            raise Conflict(N_("There is a team “%(team)s” already."), team=name.strip())
+        team = make_team(session, name)
+        record(session, actor, "team.added", team_id=team.id, subject_id=team.id, subject_name=name)
+        return team
+
+
+def list_teams() -> Sequence[Team]:
+    """Return every team, by name."""
+    return db.session.scalars(select(Team).order_by(Team.name)).all()
 
 
 def find_team(text: str) -> Team:
@@ -27,7 +47,7 @@ def find_team(text: str) -> Team:
 
 def only_team() -> Team:
     """Return the only team. Raises Conflict when there is none yet, or more than one."""
-    teams = db.session.scalars(select(Team).order_by(Team.name)).all()
+    teams = list_teams()
     if not teams:
         raise Conflict(N_("There is no team yet. Add the first user, who makes it: user add."))
     if len(teams) > 1:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy.exc import DBAPIError
 
-from tgm.cli import bots, keys, people, process
+from tgm.cli import bots, keys, people, process, teams
 from tgm.cli.frame import Group
 from tgm.security.redaction import redact
 from tgm.security.vault import SealBroken
@@ -24,7 +24,7 @@ def tgm() -> None:
     """TGM, the Telegram Manager."""
 
 
-for command in (process.serve, people.user, bots.bot, keys.key, process.rotate_keys):
+for command in (process.serve, teams.team, people.user, bots.bot, keys.key, process.rotate_keys):
     tgm.add_command(command)
 
 

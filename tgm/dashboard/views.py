@@ -1,6 +1,6 @@
 """The guard before every screen, and the home screen."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -16,10 +16,13 @@ bp = Blueprint("dashboard", __name__)
 @bp.before_request
 def guard() -> ResponseReturnValue | None:
     """Let nobody in who is not signed in; a sign-in comes back to the page that was asked for."""
-    if not current_user.is_authenticated:
-        refused: ResponseReturnValue = login_manager.unauthorized()
-        return refused
-    return None
+    if current_user.is_authenticated:
+        return None
+    if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
+        # A part of a page renews itself after the session's end: the sign-in must not end up in it.
+        return "", 401, {"HX-Redirect": url_for("auth.sign_in")}
+    refused: ResponseReturnValue = login_manager.unauthorized()
+    return refused
 
 
 @bp.app_context_processor

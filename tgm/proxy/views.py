@@ -13,7 +13,7 @@ from tgm.proxy.forms import FilterForm
 bp = Blueprint("requests", __name__, url_prefix="/requests")
 
 
-@bp.get("/")
+@bp.get("")
 def index() -> ResponseReturnValue:
     """List the team's calls, the newest first; the filter stands in the address."""
     team = current_team()
