@@ -71,6 +71,13 @@ BAD = [
     ("REQUEST_LOG_DAYS", "0"),
     ("LOG_LEVEL", "loud"),
     ("WEBHOOK_BASE_URL", "tgm.example.com"),
+    ("WEBHOOK_ALLOWED_NETWORKS", "192.168.1.1/24"),
+    ("WEBHOOK_ALLOWED_NETWORKS", "everything"),
+    ("UPDATE_RETENTION_DAYS", "0"),
+    ("UPDATE_RETENTION_GB", "0"),
+    ("DELIVERIES_AT_ONCE", "0"),
+    ("DELIVERY_HOLD_MINUTES", "-1"),
+    ("DELIVERY_DRAIN_PER_SECOND", "0"),
 ]
 
 

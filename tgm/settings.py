@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 from tgm.security.secret import Secret
 from tgm.security.vault import KEY_BYTES
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
 
@@ -69,6 +70,12 @@ class Settings:
     request_log_days: int
     log_level: str
     webhook_base_url: str | None
+    webhook_allowed_networks: tuple[Network, ...]
+    update_retention_days: int
+    update_retention_gb: int
+    deliveries_at_once: int
+    delivery_hold_minutes: int
+    delivery_drain_per_second: int
 
     @property
     def max_upload_bytes(self) -> int:
@@ -213,6 +220,13 @@ def _host(text: str) -> str:
         return name
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise _Wrong("is no list of networks such as 192.168.1.0/24, with commas") from None
+
+
 def _level(text: str) -> str:
     if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise _Wrong("is none of DEBUG, INFO, WARNING and ERROR")
@@ -250,4 +264,10 @@ OPTIONS = (
     Option("REQUEST_LOG_DAYS", _whole(1, 3650), 14, "14"),
     Option("LOG_LEVEL", _level, "INFO", "INFO"),
     Option("WEBHOOK_BASE_URL", _web_address, None, "https://tgm.example.com"),
+    Option("WEBHOOK_ALLOWED_NETWORKS", _networks, (), "192.168.1.0/24,10.0.0.5/32"),
+    Option("UPDATE_RETENTION_DAYS", _whole(1, 3650), 30, "30"),
+    Option("UPDATE_RETENTION_GB", _whole(1, 10_000), 5, "5"),
+    Option("DELIVERIES_AT_ONCE", _whole(1, 256), 16, "16"),
+    Option("DELIVERY_HOLD_MINUTES", _whole(0, 10_000), 10, "10"),
+    Option("DELIVERY_DRAIN_PER_SECOND", _whole(1, 1000), 10, "10"),
 )

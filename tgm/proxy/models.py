@@ -7,10 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
 
 from tgm.extensions import Base
-from tgm.shared.types import UlidType, UtcDateTime
-
-# SQLite numbers rows by itself only where the key is exactly INTEGER.
-RowNumber = BigInteger().with_variant(Integer, "sqlite")
+from tgm.shared.types import RowNumber, UlidType, UtcDateTime
 
 
 class RequestLogEntry(Base):

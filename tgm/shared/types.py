@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, String
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 from ulid import ULID
+
+# SQLite numbers rows by itself only where the key is exactly INTEGER.
+RowNumber = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UlidType(TypeDecorator[ULID]):

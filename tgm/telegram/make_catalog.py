@@ -10,6 +10,11 @@ METHODS = (
 {names}
 )
 
+# The kinds of update, as `allowed_updates` names them.
+UPDATE_KINDS = (
+{kinds}
+)
+
 _CANONICAL = {{name.lower(): name for name in METHODS}}
 
 
@@ -23,8 +28,10 @@ def main(source: Path) -> None:
     """Write the catalogue of the methods in `source` beside this file."""
     reference = json.loads(source.read_text())
     names = "\n".join(f'    "{name}",' for name in sorted(reference["methods"], key=str.lower))
+    fields = reference["types"]["Update"]
+    kinds = "\n".join(f'    "{name}",' for name in fields if name != "update_id")
     catalog = Path(__file__).with_name("catalog.py")
-    catalog.write_text(_HEAD.format(version=reference["version"], names=names))
+    catalog.write_text(_HEAD.format(version=reference["version"], names=names, kinds=kinds))
 
 
 if __name__ == "__main__":
