@@ -8,6 +8,7 @@ import requests
 
 from tgm.telegram.answer import Answer
 from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
+from tgm.telegram.longpoll import LongPoll
 from tgm.telegram.token import BotToken
 from tgm.telegram.upstream import CONNECT_SECONDS, Connection, Pool, Route
 
@@ -105,6 +106,10 @@ class TelegramClient:
             connection.close()
             raise
         return Answer(response, connection, self._pool)
+
+    def long_poll(self) -> LongPoll:
+        """Return a way to wait for one bot's updates, with connections of its own."""
+        return LongPoll(self._route)
 
     def close(self) -> None:
         """Close the idle connections."""

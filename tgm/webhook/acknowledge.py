@@ -1,0 +1,187 @@
+"""Answering button presses for the receiver, so that the spinner on the button stops.
+
+A press is answered once and in the background: whatever becomes of it, the update goes its way.
+Should the process die in between, the press stays unanswered, and Telegram ends the spinner itself.
+"""
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+
+from tgm.keys.snapshot import Snapshot
+from tgm.security.vault import SealBroken, Vault
+from tgm.shared.clock import utcnow
+from tgm.telegram.client import TelegramClient
+from tgm.telegram.errors import Failure, TelegramUnreachable
+from tgm.telegram.token import BotToken
+from tgm.webhook.inbox import Stored
+from tgm.webhook.models import Acknowledge
+from tgm.webhook.receptions import Receptions
+
+log = logging.getLogger(__name__)
+
+LATEST = timedelta(seconds=10)
+"""After delivery: how long after intake a press is answered at the latest."""
+_THREADS = 8
+# Telegram refuses to answer a press that is older.
+_TOO_LATE = timedelta(seconds=60)
+# Presses that the receivers have answered themselves, and those that still wait for them.
+_MOST_REMEMBERED = 10_000
+_LOOK_SECONDS = 0.5
+_TIMINGS = 1000
+
+
+@dataclass(frozen=True)
+class _Press:
+    bot_id: str
+    callback_id: str
+    received_at: datetime
+    began: float
+
+
+class Acknowledger:
+    """Answers presses in a few threads of its own. `timings` holds the last milliseconds from
+    intake to Telegram's answer."""
+
+    def __init__(
+        self,
+        *,
+        telegram: TelegramClient,
+        vault: Vault,
+        snapshot: Snapshot,
+        receptions: Receptions,
+        now: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self._telegram = telegram
+        self._vault = vault
+        self._snapshot = snapshot
+        self._receptions = receptions
+        self._now = now
+        self.timings: deque[int] = deque(maxlen=_TIMINGS)
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._waiting: OrderedDict[int, _Press] = OrderedDict()
+        self._answered: OrderedDict[str, None] = OrderedDict()
+        self._stopping = threading.Event()
+
+    def at_once(self, stored: Sequence[Stored]) -> None:
+        """Take note of updates that are new: quick, and without a query, as intake waits for it."""
+        for one in stored:
+            if one.facts.callback_id is None:
+                continue
+            press = _Press(one.bot_id, one.facts.callback_id, one.received_at, time.monotonic())
+            self._start()
+            with self._lock:
+                self._waiting[one.seq] = press
+            self._jobs.put(lambda seq=one.seq: self._begin(seq))  # type: ignore[misc]
+
+    def after_delivery(self, update_seq: int) -> None:
+        """Answer the press in this update if it waits for that: it has been delivered."""
+        with self._lock:
+            is_waiting = update_seq in self._waiting
+        if is_waiting:
+            self._jobs.put(lambda: self._end(update_seq))
+
+    def answered(self, callback_id: str) -> None:
+        """Hear that a receiver has answered a press itself."""
+        with self._lock:
+            self._answered[callback_id] = None
+            while len(self._answered) > _MOST_REMEMBERED:
+                self._answered.popitem(last=False)
+
+    def flush(self, now: datetime) -> None:
+        """Answer what has waited for its delivery long enough."""
+        with self._lock:
+            due = [seq for seq, press in self._waiting.items() if press.received_at + LATEST <= now]
+        for seq in due:
+            self._jobs.put(lambda seq=seq: self._end(seq))  # type: ignore[misc]
+
+    def stop(self) -> None:
+        """Take nothing more. What is under way may end by itself."""
+        self._stopping.set()
+        for _ in self._threads:
+            self._jobs.put(None)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._threads:
+                return
+            names = [(self._work, f"tgm-acknowledge-{number}") for number in range(_THREADS)]
+            names.append((self._look, "tgm-acknowledge-late"))
+            self._threads = [
+                threading.Thread(target=work, name=name, daemon=True) for work, name in names
+            ]
+        for thread in self._threads:
+            thread.start()
+
+    def _look(self) -> None:
+        while not self._stopping.wait(_LOOK_SECONDS):
+            self.flush(self._now())
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._stopping.is_set():
+            try:
+                job()
+            except Exception:
+                log.exception("a button press could not be answered")
+
+    def _begin(self, seq: int) -> None:
+        with self._lock:
+            press = self._waiting.get(seq)
+        # None: its delivery was quicker than this.
+        if press is not None and self._wanted(press) is not Acknowledge.AFTER_DELIVERY:
+            self._end(seq)
+
+    def _end(self, seq: int) -> None:
+        with self._lock:
+            press = self._waiting.pop(seq, None)
+            is_answered = press is not None and press.callback_id in self._answered
+        # Whoever takes it out of the waiting ones answers it, so that nobody does twice.
+        wanted = Acknowledge.NEVER if press is None else self._wanted(press)
+        if press is None or wanted is Acknowledge.NEVER:
+            return
+        if wanted is Acknowledge.AT_ONCE or not is_answered:
+            self._answer(press)
+
+    def _wanted(self, press: _Press) -> Acknowledge:
+        reception = self._receptions.of_bot(press.bot_id)
+        return Acknowledge.NEVER if reception is None else reception.acknowledge
+
+    def _answer(self, press: _Press) -> None:
+        bot = self._snapshot.current().bots.get(press.bot_id)
+        if bot is None or self._now() - press.received_at > _TOO_LATE:
+            return
+        body = json.dumps({"callback_query_id": press.callback_id}).encode()
+        try:
+            token = BotToken(self._vault.open(bot.sealed_token, place=bot.token_place))
+            status = self._call(token, body)
+        except (TelegramUnreachable, SealBroken) as error:
+            log.warning("a button press of bot %s stays unanswered: %s", press.bot_id, error)
+            return
+        self.timings.append(round((time.monotonic() - press.began) * 1000))
+        if status != 200:
+            log.warning("Telegram refused to end a spinner of bot %s: %d", press.bot_id, status)
+
+    def _call(self, token: BotToken, body: bytes) -> int:
+        try:
+            return self._call_once(token, body)
+        except TelegramUnreachable as unreachable:
+            if unreachable.failure is not Failure.BROKEN:
+                raise
+        # A kept connection was closed under the call. To answer twice does no harm.
+        return self._call_once(token, body)
+
+    def _call_once(self, token: BotToken, body: bytes) -> int:
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        with self._telegram.open_method(
+            token, "answerCallbackQuery", verb="POST", query="", headers=headers, body=[body]
+        ) as answer:
+            answer.read_up_to(64 * 1024)
+            return answer.status

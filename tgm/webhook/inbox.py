@@ -1,0 +1,228 @@
+"""Storing updates: on disk before anybody is told so, many of them in one commit."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+
+from tgm.database import insert_or_ignore
+from tgm.shared.ids import new_id
+from tgm.webhook.facts import Facts
+from tgm.webhook.models import Delivery, Endpoint, State, StoredUpdate
+
+log = logging.getLogger(__name__)
+
+# More would let the other writers wait; less would cost more commits.
+_BATCH = 500
+_PATIENCE_SECONDS = 60
+
+_updates: Table = StoredUpdate.__table__  # type: ignore[assignment]
+_deliveries: Table = Delivery.__table__  # type: ignore[assignment]
+_endpoints: Table = Endpoint.__table__  # type: ignore[assignment]
+
+
+class NotStored(Exception):
+    """An update is not on disk, as far as is known: whoever sent it must send it again."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An update that has just been stored for the first time. `seq` is the order of intake."""
+
+    seq: int
+    bot_id: str
+    facts: Facts
+    received_at: datetime
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What one caller wants stored, and where the number of new updates goes."""
+
+    bot_id: str
+    items: Sequence[tuple[bytes, Facts]]
+    received_at: datetime
+    done: Future[int]
+
+
+class Inbox:
+    """Takes updates from any thread; one thread writes them, a batch with each commit."""
+
+    def __init__(self, engine: Engine, on_stored: Callable[[Sequence[Stored]], None]) -> None:
+        """`on_stored` hears of new updates after the commit, in the writing thread: it must be
+        quick, and may not put anything here itself."""
+        self._engine = engine
+        self._on_stored = on_stored
+        self._queue: SimpleQueue[_Parcel | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_stopped = False
+
+    def put(self, bot_id: str, raw: bytes, facts: Facts, received_at: datetime) -> bool:
+        """Store an update, and return when it is on disk: True where it is new, False where it was
+        there already. Raises NotStored."""
+        return self.put_many(bot_id, [(raw, facts)], received_at) == 1
+
+    def put_many(
+        self, bot_id: str, items: Sequence[tuple[bytes, Facts]], received_at: datetime
+    ) -> int:
+        """Store updates of one bot in their order, all or none, and return how many were new.
+
+        Raises NotStored.
+        """
+        parcel = _Parcel(str(bot_id), items, received_at, Future())
+        with self._lock:
+            if self._is_stopped:
+                raise NotStored("TGM is stopping")
+            self._queue.put(parcel)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="tgm-inbox", daemon=True)
+                self._thread.start()
+        try:
+            return parcel.done.result(_PATIENCE_SECONDS)
+        except TimeoutError:
+            raise NotStored("the database did not answer in time") from None
+
+    def stop(self) -> None:
+        """Store what waits, then take nothing more."""
+        with self._lock:
+            self._is_stopped = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        is_last = False
+        while not is_last:
+            parcels, is_last = self._next()
+            if parcels:
+                self._store(parcels)
+
+    def _next(self) -> tuple[list[_Parcel], bool]:
+        """Wait for a parcel, and take those along that came while the last commit was under way."""
+        parcels: list[_Parcel] = []
+        size = 0
+        parcel = self._queue.get()
+        while parcel is not None:
+            parcels.append(parcel)
+            size += len(parcel.items)
+            if size >= _BATCH:
+                return parcels, False
+            try:
+                parcel = self._queue.get_nowait()
+            except Empty:
+                return parcels, False
+        return parcels, True
+
+    def _store(self, parcels: Sequence[_Parcel]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                stored, counts = _write(connection, parcels)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
+            if len(parcels) > 1 and _is_about_values(error):
+                # One of them cannot be stored, for instance since its bot has just been deleted:
+                # that must not cost the others.
+                for parcel in parcels:
+                    self._store([parcel])
+                return
+            # Only the kind: the statement's values are a stranger's words.
+            log.error("%d updates could not be stored: %s", len(parcels), type(error).__name__)
+            for parcel in parcels:
+                parcel.done.set_exception(NotStored(type(error).__name__))
+            return
+        if stored:
+            self._tell(stored)
+        for parcel, count in zip(parcels, counts, strict=True):
+            parcel.done.set_result(count)
+
+    def _tell(self, stored: Sequence[Stored]) -> None:
+        try:
+            self._on_stored(stored)
+        except Exception:
+            log.exception("what follows after storing failed; the updates are stored")
+
+
+def _is_about_values(error: Exception) -> bool:
+    return isinstance(error, IntegrityError | DataError) or not isinstance(error, DBAPIError)
+
+
+def _write(
+    connection: Connection, parcels: Sequence[_Parcel]
+) -> tuple[list[Stored], Sequence[int]]:
+    rows: dict[tuple[str, int], tuple[int, dict[str, Any], Facts]] = {}
+    for number, parcel in enumerate(parcels):
+        for raw, facts in parcel.items:
+            key = (parcel.bot_id, facts.update_id)
+            # Telegram may repeat one while it is still on its way to the disk.
+            rows.setdefault(key, (number, _row(parcel, raw, facts), facts))
+    counts = [0] * len(parcels)
+    if not rows:
+        return [], counts
+    statement = insert_or_ignore(connection, _updates).returning(
+        _updates.c.seq, _updates.c.bot_id, _updates.c.update_id
+    )
+    stored = []
+    for seq, bot_id, update_id in connection.execute(
+        statement, [row for _, row, _ in rows.values()]
+    ):
+        number, row, facts = rows[str(bot_id), update_id]
+        counts[number] += 1
+        stored.append(Stored(seq, str(bot_id), facts, row["received_at"]))
+    stored.sort(key=lambda one: one.seq)
+    _add_deliveries(connection, stored)
+    return stored, counts
+
+
+def _row(parcel: _Parcel, raw: bytes, facts: Facts) -> dict[str, Any]:
+    return {
+        "bot_id": parcel.bot_id,
+        "update_id": facts.update_id,
+        "is_test": False,
+        "kind": facts.kind,
+        "queue": facts.queue,
+        "chat_id": facts.chat_id,
+        "user_id": facts.user_id,
+        "words": facts.words,
+        "raw": raw,
+        "received_at": parcel.received_at,
+    }
+
+
+def _add_deliveries(connection: Connection, stored: Sequence[Stored]) -> None:
+    if not stored:
+        return
+    query = select(_endpoints.c.id, _endpoints.c.bot_id, _endpoints.c.kinds).where(
+        _endpoints.c.bot_id.in_({one.bot_id for one in stored})
+    )
+    endpoints = connection.execute(query).all()
+    deliveries = [
+        _delivery(one, endpoint.id)
+        for one in stored
+        for endpoint in endpoints
+        if str(endpoint.bot_id) == one.bot_id
+        and (endpoint.kinds is None or one.facts.kind in endpoint.kinds)
+    ]
+    if deliveries:
+        connection.execute(insert(_deliveries), deliveries)
+
+
+def _delivery(one: Stored, endpoint_id: object) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "endpoint_id": endpoint_id,
+        "bot_id": one.bot_id,
+        "update_seq": one.seq,
+        "queue": one.facts.queue,
+        "kind": one.facts.kind,
+        "state": State.DUE,
+        "attempts_made": 0,
+        "next_at": one.received_at,
+        "created_at": one.received_at,
+    }
