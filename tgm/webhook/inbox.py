@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, insert, select
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from tgm.database import insert_or_ignore
 from tgm.shared.ids import new_id
@@ -150,7 +150,9 @@ class Inbox:
 
 
 def _is_about_values(error: Exception) -> bool:
-    return isinstance(error, IntegrityError | DataError) or not isinstance(error, DBAPIError)
+    # StatementError itself is about a value's type; those derived from it are the database's.
+    is_value = isinstance(error, IntegrityError | DataError) or type(error) is StatementError
+    return is_value or not isinstance(error, SQLAlchemyError)
 
 
 def _write(
