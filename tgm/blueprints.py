@@ -17,6 +17,8 @@ from tgm.extensions import csrf
 from tgm.keys.views import bp as keys
 from tgm.proxy.api import bp as proxy
 from tgm.proxy.views import bp as requests
+from tgm.webhook.delivery_views import bp as deliveries
+from tgm.webhook.views import bp as webhooks
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Mount:
 
 
 # Screens nest under the dashboard, whose one `before_request` guards them all.
-for screen in (bots, keys, requests, people, account, audit):
+for screen in (bots, webhooks, deliveries, keys, requests, people, account, audit):
     dashboard.register_blueprint(screen)
 
 MOUNTS = (

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from flask_wtf import FlaskForm
 
 from tgm.errors import sentence
-from tgm.shared.errors import TgmError
+from tgm.shared.errors import Forbidden, NotFound, TgmError
 
 
 @contextmanager
@@ -22,3 +22,18 @@ def beside_fields(form: FlaskForm) -> Iterator[None]:
             raise
         field = form[error.field]
         field.errors = [*field.errors, sentence(error)]
+
+
+@contextmanager
+def beside_form(form: FlaskForm) -> Iterator[None]:
+    """Do as `beside_fields` does, and put any other TgmError above the form but NotFound.
+
+    For a form that one types much into, and that Telegram may have a say in.
+    """
+    try:
+        with beside_fields(form):
+            yield
+    except (NotFound, Forbidden):
+        raise
+    except TgmError as error:
+        form.form_errors.append(sentence(error))

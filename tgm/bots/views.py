@@ -13,6 +13,8 @@ from tgm.bots import service as bots
 from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
 from tgm.refusals import beside_fields
+from tgm.shared.clock import utcnow
+from tgm.webhook import reading
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
 
@@ -38,8 +40,10 @@ def add() -> ResponseReturnValue:
 
 @bp.get("/<ulid:bot_id>")
 def detail(bot_id: ULID) -> ResponseReturnValue:
-    """Show a bot: the id that programs call it by, and its state."""
-    return render_template("bots/detail.html", bot=bots.get(current_team(), bot_id))
+    """Show a bot: the id that programs call it by, its state, and how its deliveries stand."""
+    bot = bots.get(current_team(), bot_id)
+    summary = reading.summary(bot_id, utcnow())
+    return render_template("bots/detail.html", bot=bot, summary=summary)
 
 
 @bp.route("/<ulid:bot_id>/rename", methods=["GET", "POST"])

@@ -1,0 +1,172 @@
+"""What the screens show of updates, deliveries and attempts. Reads only."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import defer
+from ulid import ULID
+
+from tgm.bots.models import Bot
+from tgm.extensions import db
+from tgm.shared.errors import N_, NotFound
+from tgm.shared.paging import Page, page_of
+from tgm.webhook.models import OPEN, Attempt, Delivery, Endpoint, State, StoredUpdate
+from tgm.webhook.replay import Filter
+
+
+@dataclass(frozen=True)
+class Search(Filter):
+    """A filter with the search box's whole number: an update_id, a chat, or part of a text."""
+
+    number: int | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions, for a query that joins Delivery with StoredUpdate."""
+        yield from super().conditions()
+        if self.number is not None:
+            yield or_(
+                StoredUpdate.update_id == self.number,
+                StoredUpdate.chat_id == self.number,
+                StoredUpdate.words.contains(str(self.number), autoescape=True),
+            )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One delivery, as the list shows it."""
+
+    delivery: Delivery
+    update: StoredUpdate
+    endpoint: str
+    bot: str
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One delivery with all that is known of it. `replays` are the deliveries that repeat it."""
+
+    delivery: Delivery
+    update: StoredUpdate
+    endpoint: Endpoint
+    bot: Bot
+    attempts: Sequence[Attempt]
+    replays: Sequence[Delivery]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How deliveries stand. `lag` is how long the oldest open one has waited, None without one.
+
+    `failing` counts the open ones that were tried in vain, `given_up` those that never arrived.
+    """
+
+    pending: int = 0
+    failing: int = 0
+    given_up: int = 0
+    lag: timedelta | None = None
+    last_error: str | None = None
+
+
+def page(team_id: ULID, wanted: Filter, before: int | None = None, *, size: int = 50) -> Page[Line]:
+    """Return a team's deliveries, the newest first, older than the delivery `before` (its seq)."""
+    query = (
+        select(Delivery, StoredUpdate, Endpoint.name, Bot.name)
+        .join(StoredUpdate, StoredUpdate.seq == Delivery.update_seq)
+        .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+        .join(Bot, Bot.id == Delivery.bot_id)
+        .where(Bot.team_id == team_id, *wanted.conditions())
+        # A list is renewed every other second, and an update may have a megabyte.
+        .options(defer(StoredUpdate.raw, raiseload=True))
+    )
+    if before is not None:
+        query = query.where(Delivery.seq < before)
+    found = db.session.execute(query.order_by(Delivery.seq.desc()).limit(size + 1))
+    return page_of((Line(*row) for row in found), size)
+
+
+def detail(team_id: ULID, delivery_id: ULID) -> Detail:
+    """Return one delivery of the team's. Raises NotFound."""
+    query = (
+        select(Delivery, StoredUpdate, Endpoint, Bot)
+        .join(StoredUpdate, StoredUpdate.seq == Delivery.update_seq)
+        .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+        .join(Bot, Bot.id == Delivery.bot_id)
+        .where(Delivery.id == delivery_id, Bot.team_id == team_id)
+    )
+    row = db.session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(N_("There is no such delivery."))
+    delivery, update, endpoint, bot = row
+    attempts = db.session.scalars(
+        select(Attempt).where(Attempt.delivery_seq == delivery.seq).order_by(Attempt.number)
+    ).all()
+    # All deliveries of one update are few, and found by an index; replays of it are among them.
+    replays = db.session.scalars(
+        select(Delivery)
+        .where(Delivery.update_seq == delivery.update_seq, Delivery.origin_id == delivery.id)
+        .order_by(Delivery.seq)
+    ).all()
+    return Detail(delivery, update, endpoint, bot, attempts, replays)
+
+
+def by_endpoint(bot_id: ULID, now: datetime) -> dict[ULID, Summary]:
+    """Return how each of a bot's endpoints stands."""
+    endpoints = db.session.scalars(select(Endpoint).where(Endpoint.bot_id == bot_id)).all()
+    # Asked by state alone: what is open or given up is few, what was delivered is not.
+    counted = {
+        endpoint_id: (pending, failing, given_up, oldest)
+        for endpoint_id, pending, failing, given_up, oldest in db.session.execute(
+            select(
+                Delivery.endpoint_id,
+                _count(Delivery.state.in_(OPEN)),
+                _count(Delivery.state.in_(OPEN) & (Delivery.attempts_made > 0)),
+                _count(Delivery.state == State.DEAD),
+                func.min(Delivery.created_at).filter(Delivery.state.in_(OPEN)),
+            )
+            .where(Delivery.state.in_((*OPEN, State.DEAD)), Delivery.bot_id == bot_id)
+            .group_by(Delivery.endpoint_id)
+        )
+    }
+    summaries = {}
+    for endpoint in endpoints:
+        pending, failing, given_up, oldest = counted.get(endpoint.id, (0, 0, 0, None))
+        lag = None if oldest is None else max(now - oldest, timedelta())
+        summaries[endpoint.id] = Summary(pending, failing, given_up, lag, endpoint.last_error)
+    return summaries
+
+
+def summary(bot_id: ULID, now: datetime) -> Summary:
+    """Return how a bot's deliveries stand, over all its endpoints."""
+    each = by_endpoint(bot_id, now).values()
+    failed = (
+        select(Delivery.last_error)
+        .where(Delivery.bot_id == bot_id, Delivery.last_error.is_not(None))
+        .where(Delivery.state.in_((*OPEN, State.DEAD)))
+        .order_by(Delivery.seq.desc())
+        .limit(1)
+    )
+    return Summary(
+        pending=sum(one.pending for one in each),
+        failing=sum(one.failing for one in each),
+        given_up=sum(one.given_up for one in each),
+        lag=max((one.lag for one in each if one.lag is not None), default=None),
+        last_error=db.session.scalar(failed)
+        or next((one.last_error for one in each if one.last_error), None),
+    )
+
+
+def pretty(raw: bytes) -> str:
+    """Return an update for reading: indented, every script as it is. Never raises."""
+    try:
+        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return raw.decode(errors="replace")
+    # A lone surrogate is fine in JSON, and cannot be sent in a page.
+    return text.encode(errors="replace").decode()
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count().filter(condition)
