@@ -49,8 +49,8 @@ def answers(status: int = 200, body: bytes | dict[str, Any] = b"", **headers: st
     return reply(body, status, headers=names)
 
 
-def redirects(to: str) -> Reply:
-    return reply(b"", 302, headers={"Location": to})
+def redirects(to: str, status: int = 302) -> Reply:
+    return reply(b"", status, headers={"Location": to})
 
 
 def hangs(until: threading.Event) -> Reply:

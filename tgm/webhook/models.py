@@ -171,7 +171,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_due", "state", "next_at"),
-        Index("ix_deliveries_order", "endpoint_id", "queue", "seq"),
+        Index("ix_deliveries_order", "endpoint_id", "state", "queue", "seq"),
         Index("ix_deliveries_update_seq", "update_seq"),
         Index("ix_deliveries_endpoint_id_seq", "endpoint_id", "seq"),
         Index("ix_deliveries_bot_id_seq", "bot_id", "seq"),

@@ -1,0 +1,69 @@
+"""A claimed delivery, with all that an attempt needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, select
+
+from tgm.bots.models import Bot, token_place
+from tgm.webhook.candidates import deliveries, endpoints
+from tgm.webhook.models import StoredUpdate
+
+_bots: Table = Bot.__table__  # type: ignore[assignment]
+_updates: Table = StoredUpdate.__table__  # type: ignore[assignment]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A delivery that this worker alone may attempt. `number` counts attempts, from 1."""
+
+    seq: int
+    id: str
+    endpoint_id: str
+    bot_id: str
+    update_seq: int
+    number: int
+    holds_until: datetime | None
+    url: str = field(repr=False)
+    raw: bytes = field(repr=False)
+    sealed_secret: str = field(repr=False)
+    sealed_old_secret: str | None = field(repr=False)
+    old_secret_until: datetime | None
+    takes_answers: bool
+    sealed_token: str = field(repr=False)
+
+    @property
+    def token_place(self) -> str:
+        """Where the sealed token belongs, for the vault."""
+        return token_place(self.bot_id)
+
+    def secret_place(self, column: str) -> str:
+        """Where a sealed secret belongs, for the vault."""
+        return f"endpoints:{self.endpoint_id}:{column}"
+
+
+_ids = ("id", "endpoint_id", "bot_id")
+_columns = (
+    *(deliveries.c[name] for name in (*_ids, "seq", "update_seq", "holds_until")),
+    *(endpoints.c[name] for name in ("url", "sealed_secret", "sealed_old_secret")),
+    endpoints.c.old_secret_until,
+    endpoints.c.takes_answers,
+    (deliveries.c.attempts_made + 1).label("number"),
+    _updates.c.raw,
+    _bots.c.sealed_token,
+)
+
+
+def load(connection: Connection, seqs: Sequence[int]) -> list[Claimed]:
+    """Return these deliveries, those left out whose endpoint has just been removed."""
+    query = (
+        select(*_columns)
+        .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .join(_updates, _updates.c.seq == deliveries.c.update_seq)
+        .join(_bots, _bots.c.id == deliveries.c.bot_id)
+        .where(deliveries.c.seq.in_(seqs))
+        .order_by(deliveries.c.seq)
+    )
+    rows = connection.execute(query).mappings()
+    return [Claimed(**{**row, **{name: str(row[name]) for name in _ids}}) for row in rows]

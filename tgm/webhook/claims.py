@@ -1,0 +1,196 @@
+"""Taking deliveries on, so that two workers cannot both win one and a dead one cannot keep any."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import chain, zip_longest
+
+from sqlalchemy import Connection, Engine, case, exists, func, select, update
+from sqlalchemy.orm import Session
+
+from tgm.database import take_turns
+from tgm.webhook.candidates import Room, active, deliveries, endpoints, heads, loose, rooms, unheld
+from tgm.webhook.claimed import Claimed, load
+from tgm.webhook.models import OPEN, State
+from tgm.webhook.pace import Pace
+
+# Twice what an attempt may last: a living worker never loses its lease.
+LEASE = timedelta(seconds=30)
+
+
+class Claims:
+    """One worker's claims. Use it from one thread.
+
+    `at_once` is per endpoint, over all workers. `drain_per_second` is this worker's own pace for
+    what waited while an endpoint was paused. `answer_seconds` is how much longer an attempt may
+    last where the receiver's answer may name a method to call.
+    """
+
+    def __init__(
+        self,
+        reader: Engine,
+        writer: Engine,
+        owner: str,
+        *,
+        at_once: int,
+        drain_per_second: int,
+        answer_seconds: float,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._owner = owner
+        self._at_once = at_once
+        self._pace = Pace(drain_per_second)
+        self._answers = timedelta(seconds=answer_seconds)
+        # Where the last look at an endpoint's queues ended, so that each gets its turn.
+        self._ended_at: dict[str, str] = {}
+
+    def claim(self, limit: int, now: datetime) -> list[Claimed]:
+        """Take on up to `limit` deliveries that may start now."""
+        self._take_back_expired(now)
+        with self._reader.connect() as connection:
+            found = rooms(connection, now)
+            wanted = {
+                room.endpoint_id: self._candidates(connection, room, limit, now) for room in found
+            }
+        done = [
+            room.endpoint_id
+            for room in found
+            if room.drain_until_seq is not None and not wanted[room.endpoint_id]
+        ]
+        for endpoint_id in done:
+            self._end_drain(endpoint_id)
+        # One of each endpoint in turn, so that none takes all the places.
+        turns = chain.from_iterable(zip_longest(*wanted.values()))
+        chosen = [seq for seq in turns if seq is not None][:limit]
+        won = self._win(chosen, now) if chosen else []
+        self._note_drained(found, won, now)
+        if not won:
+            return []
+        with self._reader.connect() as connection:
+            return load(connection, [seq for seq, _ in won])
+
+    def _candidates(
+        self, connection: Connection, room: Room, limit: int, now: datetime
+    ) -> list[int]:
+        free = min(limit, self._at_once - room.under_way)
+        if free <= 0:
+            return []
+        drain_until = room.drain_until_seq or 0
+        paced = self._pace.left(room.endpoint_id, now) if drain_until else 0
+        after = 0 if paced else drain_until
+        query = loose(room.endpoint_id, now, after_seq=after).limit(free)
+        found = list(connection.scalars(query))
+        found += self._in_order(connection, room.endpoint_id, now, after, free - len(found))
+        waited = [seq for seq in found if seq <= drain_until][:paced]
+        return waited + [seq for seq in found if seq > drain_until]
+
+    def _in_order(
+        self, connection: Connection, endpoint_id: str, now: datetime, after_seq: int, free: int
+    ) -> list[int]:
+        """Return the first delivery of up to `free` queues, beginning where the last look ended."""
+        start = self._ended_at.pop(endpoint_id, "")
+        found: list[tuple[str, int]] = []
+        for beyond, up_to in [(start, None), ("", start)] if start else [("", None)]:
+            query = heads(endpoint_id, now, beyond=beyond, up_to=up_to, after_seq=after_seq)
+            rows = connection.execute(query.limit(free - len(found))) if free > len(found) else ()
+            found += [(row[0], row[1]) for row in rows]
+        if found and len(found) == free:
+            self._ended_at[endpoint_id] = found[-1][0]
+        return [seq for _, seq in found]
+
+    def _win(self, chosen: Sequence[int], now: datetime) -> list[tuple[int, str]]:
+        """Claim those that are still free, in one transaction. Return number and endpoint."""
+        columns = deliveries.c
+        with Session(self._writer) as session, session.begin():
+            take_turns(session, "claim deliveries")
+            places = self._places(session, chosen)
+            if not places:
+                return []
+            takers = select(endpoints.c.id).where(endpoints.c.takes_answers.is_(True))
+            may = select(endpoints.c.id).where(active())
+            won = session.execute(
+                update(deliveries)
+                .where(
+                    columns.seq.in_(places),
+                    columns.state == State.DUE,
+                    columns.next_at <= now,
+                    columns.endpoint_id.in_(may),
+                    unheld(deliveries, now),
+                )
+                .values(
+                    state=State.CLAIMED,
+                    lease_owner=self._owner,
+                    leased_until=case(
+                        (columns.endpoint_id.in_(takers), now + LEASE + self._answers),
+                        else_=now + LEASE,
+                    ),
+                )
+                .returning(columns.seq, columns.endpoint_id)
+            )
+            return [(seq, str(endpoint_id)) for seq, endpoint_id in won]
+
+    def _places(self, session: Session, chosen: Sequence[int]) -> list[int]:
+        """Leave out what would be one too many for its endpoint by now."""
+        columns = deliveries.c
+        rows = session.execute(
+            select(columns.seq, columns.endpoint_id).where(columns.seq.in_(chosen))
+        ).all()
+        under_way = session.execute(
+            select(columns.endpoint_id, func.count())
+            .where(
+                columns.endpoint_id.in_({row.endpoint_id for row in rows}),
+                columns.state == State.CLAIMED,
+            )
+            .group_by(columns.endpoint_id)
+        )
+        taken = {row[0]: row[1] for row in under_way}
+        kept = []
+        for seq, endpoint_id in rows:
+            taken[endpoint_id] = taken.get(endpoint_id, 0) + 1
+            if taken[endpoint_id] <= self._at_once:
+                kept.append(seq)
+        return kept
+
+    def _take_back_expired(self, now: datetime) -> None:
+        expired = (deliveries.c.state == State.CLAIMED) & (deliveries.c.leased_until < now)
+        # A read first: nearly always there is none.
+        with self._reader.connect() as connection:
+            if connection.scalar(select(deliveries.c.seq).where(expired).limit(1)) is None:
+                return
+        with self._writer.begin() as connection:
+            connection.execute(
+                update(deliveries)
+                .where(expired)
+                .values(state=State.DUE, lease_owner=None, leased_until=None)
+            )
+
+    def release(self, owner: str) -> int:
+        """Take back at once what a worker that is gone had claimed; return how many."""
+        with self._writer.begin() as connection:
+            return connection.execute(
+                update(deliveries)
+                .where(deliveries.c.state == State.CLAIMED, deliveries.c.lease_owner == owner)
+                .values(state=State.DUE, lease_owner=None, leased_until=None)
+            ).rowcount
+
+    def _note_drained(
+        self, found: Iterable[Room], won: Iterable[tuple[int, str]], now: datetime
+    ) -> None:
+        until = {room.endpoint_id: room.drain_until_seq or 0 for room in found}
+        for seq, endpoint_id in won:
+            if seq <= until[endpoint_id]:
+                self._pace.note(endpoint_id, now)
+
+    def _end_drain(self, endpoint_id: str) -> None:
+        """Let an endpoint go at full speed again once its backlog is done."""
+        waiting = exists().where(
+            deliveries.c.endpoint_id == endpoints.c.id,
+            deliveries.c.state.in_(OPEN),
+            deliveries.c.seq <= endpoints.c.drain_until_seq,
+        )
+        over = (endpoints.c.id == endpoint_id) & ~waiting
+        with self._reader.connect() as connection:
+            if connection.scalar(select(endpoints.c.id).where(over)) is None:
+                return
+        with self._writer.begin() as connection:
+            connection.execute(update(endpoints).where(over).values(drain_until_seq=None))

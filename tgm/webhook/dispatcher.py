@@ -1,0 +1,118 @@
+"""The worker: claims what may start, and attempts it in threads of its own."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from queue import SimpleQueue
+
+from tgm.shared.clock import utcnow
+from tgm.webhook.claimed import Claimed
+from tgm.webhook.delivery import Deliverer
+from tgm.webhook.owners import Owner
+
+log = logging.getLogger(__name__)
+
+# Enough that 32 receivers which hang, each with its 16 at once, hold up nobody else.
+MOST_THREADS = 512
+# How often it looks by itself: for what has become due, and for what another process has stored.
+LOOK_SECONDS = 0.25
+# How long what is under way may take at the end.
+_GRACE_SECONDS = 5.0
+
+
+class Dispatcher:
+    """Runs a Deliverer. `wake` says that there is something new; without, it looks by itself."""
+
+    def __init__(
+        self,
+        deliverer: Deliverer,
+        owner: Owner,
+        *,
+        clock: Callable[[], datetime] = utcnow,
+        most_threads: int = MOST_THREADS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._deliverer = deliverer
+        self._owner = owner
+        self._clock = clock
+        self._most = most_threads
+        self._look_seconds = look_seconds
+        self._woken = threading.Event()
+        self._stopping = threading.Event()
+        self._claimed: SimpleQueue[Claimed | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._threads: list[threading.Thread] = []
+        self._looker = threading.Thread(target=self._look, name="tgm-dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Take back what dead workers of this box had claimed, then begin in the background."""
+        self._owner.bury(self._deliverer.release)
+        self._looker.start()
+
+    def wake(self) -> None:
+        """Look now. Costs nothing, and may be called from any thread."""
+        self._woken.set()
+
+    def stop(self, grace_seconds: float = _GRACE_SECONDS) -> None:
+        """Claim nothing more, and wait a little for what is under way.
+
+        A receiver that hangs is not waited for: its delivery is attempted again after the start.
+        """
+        self._stopping.set()
+        self._woken.set()
+        until = time.monotonic() + grace_seconds
+        if self._looker.is_alive():
+            self._looker.join(grace_seconds)
+        for _ in self._threads:
+            self._claimed.put(None)
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        self._owner.close()
+
+    def _look(self) -> None:
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            self._woken.clear()
+            try:
+                found = self._hand_out()
+            except Exception:
+                log.exception("deliveries could not be claimed")
+                self._stopping.wait(1)
+                continue
+            if not found:
+                # A look that took long, since very many chats wait, is not repeated at once.
+                self._stopping.wait(min(1.0, time.monotonic() - begun))
+                self._woken.wait(self._look_seconds)
+
+    def _hand_out(self) -> int:
+        with self._lock:
+            free = self._most - self._busy
+        if free <= 0:
+            return 0
+        claimed = self._deliverer.claim(free, self._clock())
+        with self._lock:
+            self._busy += len(claimed)
+            missing = min(self._busy, self._most) - len(self._threads)
+        for _ in range(missing):
+            name = f"tgm-deliver-{len(self._threads)}"
+            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        for one in claimed:
+            self._claimed.put(one)
+        return len(claimed)
+
+    def _work(self) -> None:
+        while (claimed := self._claimed.get()) is not None:
+            try:
+                self._deliverer.attempt(claimed, self._clock())
+            except Exception:
+                # Its lease runs out, and it is attempted again.
+                log.exception("an attempt could not be kept: delivery %s", claimed.id)
+            with self._lock:
+                self._busy -= 1
+            # The next of its chat may start.
+            self._woken.set()

@@ -1,0 +1,164 @@
+"""Keeping what became of attempts. Those that end together share one commit."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, or_, select, update
+
+from tgm.webhook.candidates import deliveries, endpoints
+from tgm.webhook.models import Attempt, State
+from tgm.webhook.schedule import GIVE_UP_AFTER
+
+GONE = "gone"
+FAILING = "failing"
+_MOST_AT_ONCE = 200
+
+_attempts: Table = Attempt.__table__  # type: ignore[assignment]
+
+
+@dataclass
+class Ended:
+    """An attempt that is over, and what follows for its delivery.
+
+    `attempt` holds the columns of its row. `problem` is None where it was delivered, else a few
+    words. `is_gone` says that the receiver wants nothing any more.
+    """
+
+    seq: int
+    endpoint_id: str
+    at: datetime
+    attempt: dict[str, Any] = field(repr=False)
+    state: State
+    next_at: datetime | None
+    holds_until: datetime | None
+    problem: str | None
+    is_gone: bool = False
+    is_kept: bool = False
+
+    def as_values(self) -> dict[str, Any]:
+        """Return the delivery's columns, and its number as `this`."""
+        is_final = self.state is not State.DUE
+        return {
+            "this": self.seq,
+            "state": self.state,
+            "attempts_made": self.attempt["number"],
+            "next_at": self.next_at,
+            "holds_until": self.holds_until,
+            "lease_owner": None,
+            "leased_until": None,
+            "finished_at": self.at if is_final else None,
+            "last_status": self.attempt["status"],
+            "last_error": self.problem,
+        }
+
+
+class Recorder:
+    """Writes for many threads. Whoever comes first writes for all who wait meanwhile."""
+
+    def __init__(self, writer: Engine, owner: str) -> None:
+        self._writer = writer
+        self._owner = owner
+        self._waiting: list[Ended] = []
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()
+
+    def keep(self, ended: Ended) -> None:
+        """Return when it is on disk. Raises when it could not be written: the lease runs out then,
+        and the delivery is attempted again."""
+        with self._lock:
+            self._waiting.append(ended)
+        with self._turn:
+            if ended.is_kept:
+                return
+            with self._lock:
+                others = [one for one in self._waiting if one is not ended]
+                batch = [ended, *others[: _MOST_AT_ONCE - 1]]
+            try:
+                self._keep(batch, ended)
+            finally:
+                self._forget([ended, *(one for one in batch if one.is_kept)])
+
+    def _keep(self, batch: Sequence[Ended], ended: Ended) -> None:
+        try:
+            self._write(batch)
+        except Exception:
+            # One bad row must not take all with it: each of the others comes in its own turn.
+            if len(batch) == 1:
+                raise
+            self._write([ended])
+
+    def _write(self, batch: Sequence[Ended]) -> None:
+        with self._writer.begin() as connection:
+            _write(connection, batch, self._owner)
+        for one in batch:
+            one.is_kept = True
+
+    def _forget(self, batch: Sequence[Ended]) -> None:
+        done = {id(one) for one in batch}
+        with self._lock:
+            self._waiting = [one for one in self._waiting if id(one) not in done]
+
+
+def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
+    columns = deliveries.c
+    # A removed endpoint has taken its deliveries along; a lost lease leaves the say to another.
+    rows = connection.execute(
+        select(columns.seq, columns.lease_owner)
+        .where(columns.seq.in_([one.seq for one in batch]))
+        .with_for_update()
+    )
+    owners = {row.seq: row.lease_owner for row in rows}
+    there = [one for one in batch if one.seq in owners]
+    if not there:
+        return
+    connection.execute(insert(_attempts), [one.attempt for one in there])
+    mine = [one for one in there if owners[one.seq] == owner]
+    if mine:
+        names = [name for name in mine[0].as_values() if name != "this"]
+        connection.execute(
+            update(deliveries)
+            .where(columns.seq == bindparam("this"))
+            .values({name: bindparam(name) for name in names}),
+            [one.as_values() for one in mine],
+        )
+    by_endpoint = sorted(there, key=lambda one: one.endpoint_id)
+    for endpoint_id, ended in groupby(by_endpoint, key=lambda one: one.endpoint_id):
+        _note(connection, endpoint_id, sorted(ended, key=lambda one: one.at))
+
+
+def _note(connection: Connection, endpoint_id: str, ended: Sequence[Ended]) -> None:
+    """Keep how an endpoint is doing, given what has just ended there, the earliest first."""
+    columns = endpoints.c
+    this = update(endpoints).where(columns.id == endpoint_id)
+    if any(one.problem is None for one in ended):
+        connection.execute(
+            this.where(
+                or_(columns.failing_since.is_not(None), columns.last_error.is_not(None))
+            ).values(failing_since=None, last_error=None)
+        )
+    last = ended[-1]
+    if last.problem is not None:
+        connection.execute(
+            this.values(
+                last_error=last.problem,
+                failing_since=func.coalesce(columns.failing_since, last.at),
+            )
+        )
+        long_since = columns.failing_since <= last.at - GIVE_UP_AFTER
+        _pause(connection, endpoint_id, FAILING, last.at, long_since)
+    if any(one.is_gone for one in ended):
+        _pause(connection, endpoint_id, GONE, last.at)
+
+
+def _pause(
+    connection: Connection, endpoint_id: str, because: str, at: datetime, *conditions: Any
+) -> None:
+    connection.execute(
+        update(endpoints)
+        .where(endpoints.c.id == endpoint_id, endpoints.c.paused_because.is_(None), *conditions)
+        .values(paused_because=because, paused_at=at)
+    )
