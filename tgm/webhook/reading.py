@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -61,6 +61,7 @@ class Summary:
     """How deliveries stand. `lag` is how long the oldest open one has waited, None without one.
 
     `failing` counts the open ones that were tried in vain, `given_up` those that never arrived.
+    `failed_seq` is the newest delivery that has not arrived for an error.
     """
 
     pending: int = 0
@@ -68,19 +69,30 @@ class Summary:
     given_up: int = 0
     lag: timedelta | None = None
     last_error: str | None = None
+    failed_seq: int | None = None
 
 
 def page(team_id: ULID, wanted: Filter, before: int | None = None, *, size: int = 50) -> Page[Line]:
     """Return a team's deliveries, the newest first, older than the delivery `before` (its seq)."""
+    is_usual = wanted.state is State.DELIVERED
     query = (
         select(Delivery, StoredUpdate, Endpoint.name, Bot.name)
         .join(StoredUpdate, StoredUpdate.seq == Delivery.update_seq)
         .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
-        .join(Bot, Bot.id == Delivery.bot_id)
-        .where(Bot.team_id == team_id, *wanted.conditions())
+        # Nearly every row is the team's, and was delivered. By an index on that SQLite would find
+        # them all and sort them; read from the newest on, the first few fill a page. So these two
+        # conditions are put in a way that fits no index.
+        .join(Bot, Bot.id == Delivery.bot_id.concat(""))
+        .where(Bot.team_id == team_id)
+        .where(*(replace(wanted, state=None) if is_usual else wanted).conditions())
         # A list is renewed every other second, and an update may have a megabyte.
         .options(defer(StoredUpdate.raw, raiseload=True))
     )
+    if is_usual:
+        query = query.where(Delivery.state.not_in((*OPEN, State.DEAD)))
+    if wanted.chat is not None:
+        # The filter's own condition once more, so that other chats' updates are not looked up.
+        query = query.where(Delivery.queue == f"c{wanted.chat}")
     if before is not None:
         query = query.where(Delivery.seq < before)
     found = db.session.execute(query.order_by(Delivery.seq.desc()).limit(size + 1))
@@ -114,47 +126,45 @@ def detail(team_id: ULID, delivery_id: ULID) -> Detail:
 
 def by_endpoint(bot_id: ULID, now: datetime) -> dict[ULID, Summary]:
     """Return how each of a bot's endpoints stands."""
-    endpoints = db.session.scalars(select(Endpoint).where(Endpoint.bot_id == bot_id)).all()
-    # Asked by state alone: what is open or given up is few, what was delivered is not.
-    counted = {
-        endpoint_id: (pending, failing, given_up, oldest)
-        for endpoint_id, pending, failing, given_up, oldest in db.session.execute(
-            select(
-                Delivery.endpoint_id,
-                _count(Delivery.state.in_(OPEN)),
-                _count(Delivery.state.in_(OPEN) & (Delivery.attempts_made > 0)),
-                _count(Delivery.state == State.DEAD),
-                func.min(Delivery.created_at).filter(Delivery.state.in_(OPEN)),
-            )
-            .where(Delivery.state.in_((*OPEN, State.DEAD)), Delivery.bot_id == bot_id)
-            .group_by(Delivery.endpoint_id)
+    is_open = Delivery.state.in_(OPEN)
+    query = (
+        select(
+            Delivery.endpoint_id,
+            _count(is_open),
+            _count(is_open & (Delivery.attempts_made > 0)),
+            _count(Delivery.state == State.DEAD),
+            func.min(Delivery.created_at).filter(is_open),
+            func.max(Delivery.seq).filter(Delivery.last_error.is_not(None)),
         )
-    }
+        # By state alone, whichever bot's: what is open or given up is few, and has an index.
+        .where(Delivery.state.in_((*OPEN, State.DEAD)))
+        .group_by(Delivery.endpoint_id)
+    )
+    counted = {row[0]: row[1:] for row in db.session.execute(query)}
     summaries = {}
-    for endpoint in endpoints:
-        pending, failing, given_up, oldest = counted.get(endpoint.id, (0, 0, 0, None))
+    for endpoint in db.session.scalars(select(Endpoint).where(Endpoint.bot_id == bot_id)):
+        row = counted.get(endpoint.id, (0, 0, 0, None, None))
+        pending, failing, given_up, oldest, failed_seq = row
         lag = None if oldest is None else max(now - oldest, timedelta())
-        summaries[endpoint.id] = Summary(pending, failing, given_up, lag, endpoint.last_error)
+        summaries[endpoint.id] = Summary(
+            pending, failing, given_up, lag, endpoint.last_error, failed_seq
+        )
     return summaries
 
 
 def summary(bot_id: ULID, now: datetime) -> Summary:
     """Return how a bot's deliveries stand, over all its endpoints."""
     each = by_endpoint(bot_id, now).values()
-    failed = (
-        select(Delivery.last_error)
-        .where(Delivery.bot_id == bot_id, Delivery.last_error.is_not(None))
-        .where(Delivery.state.in_((*OPEN, State.DEAD)))
-        .order_by(Delivery.seq.desc())
-        .limit(1)
-    )
+    failed_seq = max((one.failed_seq for one in each if one.failed_seq is not None), default=None)
+    failed = select(Delivery.last_error).where(Delivery.seq == failed_seq)
     return Summary(
         pending=sum(one.pending for one in each),
         failing=sum(one.failing for one in each),
         given_up=sum(one.given_up for one in each),
         lag=max((one.lag for one in each if one.lag is not None), default=None),
-        last_error=db.session.scalar(failed)
+        last_error=(db.session.scalar(failed) if failed_seq is not None else None)
         or next((one.last_error for one in each if one.last_error), None),
+        failed_seq=failed_seq,
     )
 
 
