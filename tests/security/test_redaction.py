@@ -31,6 +31,11 @@ def test_api_keys_link_tokens_and_url_passwords_are_too() -> None:
     assert redact(text) == "[api key] /auth/setup/[token] postgresql://[hidden]@db/x"
 
 
+def test_what_belongs_to_webhooks_is_too() -> None:
+    text = "POST /api/v1/tg-webhook/abcdefghijklmnop12 signed by whsec_abcdefghijklmnop+/12="
+    assert redact(text) == "POST /api/v1/tg-webhook/[token] signed by [webhook secret]"
+
+
 def test_ordinary_text_stays() -> None:
     text = "2026-11-21 12:00:00 INFO tgm: bot 01HZ answered 200 in 12 ms, 12:30:45"
     assert redact(text) == text

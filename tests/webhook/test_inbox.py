@@ -138,7 +138,10 @@ class Held:
 
     def __init__(self) -> None:
         self.gate = threading.Event()
-        self.inbox = Inbox(db.engines[WRITER], lambda _stored: self.gate.wait(10))
+        self.inbox = Inbox(db.engines[WRITER], self._hold_up)
+
+    def _hold_up(self, _stored: Sequence[Stored]) -> None:
+        self.gate.wait(10)
 
     def wait_for_the_first(self) -> None:
         """Wait until the first commit is made."""

@@ -358,7 +358,12 @@ def test_a_bot_is_not_forgotten_while_its_webhook_cannot_be_taken_away(
 
 @public
 def test_what_telegram_would_not_take_is_not_asked(bot: Bot, telegram: FakeTelegram) -> None:
-    for options in ({"kinds": ["nonsense"]}, {"kinds": []}, {"max_connections": 101}):
+    bad: tuple[dict[str, Any], ...] = (
+        {"kinds": ["nonsense"]},
+        {"kinds": []},
+        {"max_connections": 101},
+    )
+    for options in bad:
         with pytest.raises(Invalid):
             on(bot, **options)
     assert telegram.requests == []

@@ -27,5 +27,7 @@ def wire(app: Flask) -> None:
     new.dispatcher = SimpleNamespace(wake=lambda: None)
     new.pollers = Pollers(Tools(Leases(reader, writer), old.vault, old.telegram, new.inbox))
     app.extensions["tgm"] = new
+    if app._got_first_request:
+        return
     app.register_blueprint(ingress.bp, url_prefix="/api/v1/tg-webhook")
     csrf.exempt(ingress.bp)

@@ -15,7 +15,7 @@ from tgm.extensions import db, runtime
 from tgm.security.vault import Vault
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Conflict, Invalid, NotFound
-from tgm.shared.ids import new_id
+from tgm.shared.ids import new_id, parse_id
 from tgm.telegram.token import BotToken
 
 
@@ -33,6 +33,20 @@ def get(team_id: ULID, bot_id: ULID) -> Bot:
 def _find(session: Session, team_id: ULID, bot_id: ULID) -> Bot:
     query = select(Bot).where(Bot.id == bot_id, Bot.team_id == team_id)
     bot = session.scalars(query).one_or_none()
+    if bot is None:
+        raise NotFound(N_("There is no such bot."))
+    return bot
+
+
+def anywhere(text: str) -> Bot:
+    """Return the bot with this id or @username, of whichever team: for the command line only.
+
+    Raises NotFound.
+    """
+    bot_id = parse_id(text)
+    which = Bot.id == bot_id if bot_id else func.lower(Bot.username) == text.lower()[1:]
+    query = select(Bot).where(which)
+    bot = db.session.scalars(query).first() if bot_id or text.startswith("@") else None
     if bot is None:
         raise NotFound(N_("There is no such bot."))
     return bot
@@ -126,10 +140,15 @@ def delete(team_id: ULID, bot_id: ULID, typed_name: str, actor: Actor) -> None:
     """
     with changing() as session:
         bot = _find(session, team_id, bot_id)
-        if typed_name.strip() != bot.name:
-            raise Invalid(N_("This is not the bot's name."), field="name")
+        check_typed(bot, typed_name)
         _record(session, actor, "bot.deleted", bot, username=bot.username)
         session.delete(bot)
+
+
+def check_typed(bot: Bot, typed_name: str) -> None:
+    """Raise Invalid unless `typed_name` is the bot's name."""
+    if typed_name.strip() != bot.name:
+        raise Invalid(N_("This is not the bot's name."), field="name")
 
 
 def reseal(session: Session, vault: Vault) -> int:

@@ -12,9 +12,11 @@ from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
-from tgm.refusals import beside_fields
+from tgm.errors import sentence
+from tgm.refusals import beside_fields, beside_form
 from tgm.shared.clock import utcnow
-from tgm.webhook import reading
+from tgm.shared.errors import TgmError
+from tgm.webhook import forgetting, reading, receiving
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
 
@@ -84,6 +86,7 @@ def token(bot_id: ULID) -> ResponseReturnValue:
         with beside_fields(form):
             bots.replace_token(current_team(), bot_id, form.token.data or "", current_actor())
             flash(_("The token was replaced."))
+            _renew(bot_id)
             return _to(bot)
     return render_template("bots/token.html", bot=bot, form=form), _status()
 
@@ -95,11 +98,23 @@ def delete(bot_id: ULID) -> ResponseReturnValue:
     bot = bots.get(current_team(), bot_id)
     form = DeleteForm()
     if form.validate_on_submit():
-        with beside_fields(form):
+        with beside_form(form):
+            bots.check_typed(bot, form.name.data or "")
+            forgetting.forget(current_team(), bot_id, current_actor())
             bots.delete(current_team(), bot_id, form.name.data or "", current_actor())
             flash(_("The bot was deleted."))
             return redirect(url_for(".index"), 303)
-    return render_template("bots/delete.html", bot=bot, form=form), _status()
+    held = forgetting.held(current_team(), bot_id)
+    return render_template("bots/delete.html", bot=bot, form=form, held=held), _status()
+
+
+def _renew(bot_id: ULID) -> None:
+    """Receive with the new token; the token stays replaced where Telegram will not have it so."""
+    try:
+        receiving.renew(current_team(), bot_id, current_actor())
+    except TgmError as error:
+        text = _("But its updates do not come in yet: %(why)s", why=sentence(error))
+        flash(text, "error")
 
 
 def _bot_state(bot: Bot) -> ResponseReturnValue:
