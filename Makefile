@@ -14,7 +14,7 @@ CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test translations pins clean
+.PHONY: run test lint types format coverage browser-test crash-test translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
@@ -41,6 +41,10 @@ coverage: $(DEV) $(MO)
 
 browser-test: $(DEV) $(MO)
 	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
+
+# Kills the serving process 50 times under load, and counts what is lost: about three minutes.
+crash-test: $(DEV) $(MO)
+	$(BIN)/python -m tests.crash $(KILLS)
 
 # Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
 translations: $(RUNTIME)

@@ -1,0 +1,1 @@
+"""Killing the serving process again and again, and counting what is lost: nothing may be."""
