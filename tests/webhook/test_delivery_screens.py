@@ -80,6 +80,18 @@ def test_the_newest_comes_first_with_its_facts(signed_in: FlaskClient, endpoint:
         assert fact in page
 
 
+def test_every_page_is_there_in_indonesian(signed_in: FlaskClient, endpoint: Endpoint) -> None:
+    delivery = make_delivery(endpoint, an_update(101), state=State.DEAD)
+    make_attempt(delivery)
+    for page, words in (
+        ("", "Pengiriman, yang terbaru lebih dulu"),
+        (f"/{delivery.id}", "Verifikasi signature"),
+        ("/replay", "1 update dikirim ulang"),
+    ):
+        answer = signed_in.get(LIST + page, headers={"Accept-Language": "id"})
+        assert words in answer.text
+
+
 def test_only_the_first_page_renews_itself(signed_in: FlaskClient, endpoint: Endpoint) -> None:
     for number in range(52):
         make_delivery(endpoint, an_update(number))

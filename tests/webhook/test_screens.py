@@ -266,6 +266,8 @@ def test_an_endpoint_is_paused_and_resumed(
 ) -> None:
     assert press(signed_in, bot, f"/endpoints/{endpoint.id}/pause").status_code == 303
     assert endpoints.get(bot.team_id, endpoint.id).is_paused
+    # A test update would only wait: there is no button for it.
+    assert f"/endpoints/{endpoint.id}/test" not in signed_in.get(at(bot)).text
     assert press(signed_in, bot, f"/endpoints/{endpoint.id}/resume").status_code == 303
     assert not endpoints.get(bot.team_id, endpoint.id).is_paused
 
