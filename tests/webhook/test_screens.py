@@ -13,7 +13,15 @@ from ulid import ULID
 from werkzeug.test import TestResponse
 
 from tests.browsing import csrf_token, submit
-from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram, refusal, reply
+from tests.fakes.telegram import (
+    OTHER_TOKEN,
+    TOKEN,
+    FakeTelegram,
+    Recorded,
+    Reply,
+    refusal,
+    reply,
+)
 from tests.making import browser_of, make_team
 from tests.webhook.rows import an_update, make_delivery, make_endpoint, make_reception
 from tgm.audit.service import COMMAND_LINE
@@ -114,6 +122,24 @@ def test_activate_asks_for_what_was_chosen(
     assert SECRET.search(press(signed_in, bot, "/activate", url=URL, **fields).text)
     asked = json.loads(telegram.calls("setWebhook")[-1].body)
     assert (asked["allowed_updates"], asked["max_connections"]) == (["message", "chat_member"], 7)
+
+
+@pytest.mark.given(**PUBLIC)
+def test_the_secret_is_shown_even_if_telegram_does_not_take_the_choice(
+    signed_in: FlaskClient, bot: Bot, telegram: FakeTelegram
+) -> None:
+    done = reply({"ok": True, "result": True})
+
+    def answer_to(call: Recorded) -> Reply:
+        everything = len(json.loads(call.body)["allowed_updates"]) == len(UPDATE_KINDS)
+        return done if everything else refusal(429, "Too Many Requests: retry after 5")
+
+    telegram.always("setWebhook", answer_to)
+    fields = {"kinds": ["poll"], "max_connections": "7"}
+    answer = press(signed_in, bot, "/activate", url=URL, **fields)
+    assert SECRET.search(answer.text)
+    assert "Too Many Requests" in answer.text
+    assert len(endpoints.of_bot(bot.id)) == 1
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,8 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
         """
         self.validate()
         good = {name: field.data for name, field in self._fields.items() if not field.errors}
-        searched = str(good.get("q") or "").strip()
+        # PostgreSQL takes no NUL in a text.
+        searched = str(good.get("q") or "").replace("\0", "").strip()
         number = int(searched) if _NUMBER.fullmatch(searched) else None
         return Search(
             bot=parse_id(good.get("bot") or ""),
