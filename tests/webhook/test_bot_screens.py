@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from ulid import ULID
 
-from tests.browsing import submit
+from tests.browsing import csrf_token, submit
 from tests.fakes.telegram import TOKEN, FakeTelegram, Reply, refusal, reply
 from tests.webhook.rows import an_update, make_delivery, make_endpoint
 from tests.webhook.wired import wire
@@ -18,7 +18,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.extensions import db
 from tgm.webhook import receiving
-from tgm.webhook.models import StoredUpdate
+from tgm.webhook.models import Delivery, Endpoint, StoredUpdate
 
 pytestmark = pytest.mark.given(WEBHOOK_BASE_URL="https://tgm.example.com")
 
@@ -89,3 +89,15 @@ def test_a_new_token_is_registered_at_once(
     telegram.always("setWebhook", refusal(429, "Too Many Requests: later", retry_after=3))
     assert submit(signed_in, page, token=new).status_code == 303
     assert "Too Many Requests: later" in signed_in.get(f"/dashboard/bots/{bot.id}").text
+
+
+def test_what_waited_while_the_bot_was_disabled_drains_slowly(
+    signed_in: FlaskClient, bot: Bot, held: None
+) -> None:
+    bots.disable(bot.team_id, bot.id, COMMAND_LINE)
+    page = f"/dashboard/bots/{bot.id}"
+    token = csrf_token(signed_in.get(page))
+    assert signed_in.post(f"{page}/enable", data={"csrf_token": token}).status_code == 303
+    db.session.rollback()
+    newest = db.session.scalar(select(func.max(Delivery.seq)))
+    assert db.session.scalars(select(Endpoint.drain_until_seq)).all() == [newest]

@@ -72,7 +72,9 @@ def disable(bot_id: ULID) -> ResponseReturnValue:
 @bp.post("/<ulid:bot_id>/enable")
 @needs(Role.ADMIN)
 def enable(bot_id: ULID) -> ResponseReturnValue:
-    """Let a bot's calls pass again."""
+    """Let a bot's calls pass again, and what it had to deliver go on its way."""
+    if bots.get(current_team(), bot_id).is_disabled:
+        receiving.drain(current_team(), bot_id)
     return _bot_state(bots.enable(current_team(), bot_id, current_actor()))
 
 

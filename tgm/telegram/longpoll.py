@@ -43,12 +43,12 @@ class LongPoll:
         if offset is not None:
             asked["offset"] = offset
         try:
-            status, body = self._call(token, json.dumps(asked).encode(), seconds)
+            body = self._call(token, json.dumps(asked).encode(), seconds)
         finally:
             self._connection = None
-        return _updates(token, status, body)
+        return _updates(token, body)
 
-    def _call(self, token: BotToken, body: bytes, seconds: int) -> tuple[int, bytes]:
+    def _call(self, token: BotToken, body: bytes, seconds: int) -> bytes:
         self._connection = connection = self._pool.take()
         if self._is_closed:
             connection.close()
@@ -70,7 +70,7 @@ class LongPoll:
             found = answer.read_up_to(_LARGEST_ANSWER)
             if not answer.is_complete:
                 raise TelegramUnreachable(Failure.PROTOCOL)
-            return answer.status, found
+            return found
 
     def close(self) -> None:
         """Break off what is under way, and let nothing new begin."""
@@ -83,7 +83,7 @@ class LongPoll:
         self._pool.close()
 
 
-def _updates(token: BotToken, status: int, body: bytes) -> list[bytes]:
+def _updates(token: BotToken, body: bytes) -> list[bytes]:
     try:
         answer = json.loads(body)
         if answer["ok"]:
@@ -91,9 +91,8 @@ def _updates(token: BotToken, status: int, body: bytes) -> list[bytes]:
         retry_after = answer.get("parameters", {}).get("retry_after")
         code, description = int(answer["error_code"]), str(answer["description"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        # A gateway's error page is no refusal of Telegram's, whatever its status.
-        log_as = Failure.PROTOCOL if status < 500 else Failure.BROKEN
-        raise TelegramUnreachable(log_as) from None
+        # A gateway's error page is no refusal of Telegram's.
+        raise TelegramUnreachable(Failure.PROTOCOL) from None
     raise TelegramRefused(
         description.replace(token.value, "[token]"), code=code, retry_after=retry_after
     )

@@ -160,6 +160,13 @@ def _hold(team_id: ULID, bot_id: ULID, is_paused: bool, actor: Actor) -> Recepti
     return reception
 
 
+def drain(team_id: ULID, bot_id: ULID) -> None:
+    """Let what waited while the bot was disabled go at a set pace, as after a pause."""
+    bots.get(team_id, bot_id)
+    with writing() as session:
+        _drain(session, bot_id)
+
+
 def _drain(session: Session, bot_id: ULID) -> None:
     """Let what has waited go at a set pace, instead of flooding the receivers."""
     for endpoint in session.scalars(select(Endpoint).where(Endpoint.bot_id == bot_id)):
@@ -213,7 +220,7 @@ def _problem(
     url = str(found.get("url", ""))
     if mode is Mode.POLLING:
         return ("taken_over", _whose(url)) if url else None
-    if not registration.is_ours(url, path_digest):
+    if not registration.is_current(url, path_digest):
         return "taken_over", _whose(url)
     at = found.get("last_error_date")
     if isinstance(at, int) and now.timestamp() - at < _RECENT.total_seconds():

@@ -102,6 +102,12 @@ def is_ours(url: str, path_digest: str | None) -> bool:
     return place.endswith(PATH.rstrip("/")) and digest(path) == path_digest
 
 
+def is_current(url: str, path_digest: str | None) -> bool:
+    """Tell whether it also leads to TGM's address of today: tunnels get a new one each day."""
+    base = runtime.settings.webhook_base_url
+    return base is not None and url.startswith(base + PATH) and is_ours(url, path_digest)
+
+
 def _values(
     mode: Mode, wanted: Wanted, path_digest: str | None, secret_digest: str | None
 ) -> dict[str, Any]:
