@@ -6,15 +6,20 @@ its cost grows with the chats that have something due, not with what is waiting 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Connection,
     FromClause,
+    Integer,
     ScalarSelect,
     Select,
+    String,
     Table,
+    bindparam,
     exists,
     func,
     or_,
@@ -22,14 +27,24 @@ from sqlalchemy import (
 )
 
 from tgm.bots.models import Bot
+from tgm.shared.types import UlidType, UtcDateTime
 from tgm.webhook.models import OPEN, Delivery, Endpoint, Reception, State
 
 deliveries: Table = Delivery.__table__  # type: ignore[assignment]
 endpoints: Table = Endpoint.__table__  # type: ignore[assignment]
 _receptions: Table = Reception.__table__  # type: ignore[assignment]
 _bots: Table = Bot.__table__  # type: ignore[assignment]
+_earlier = deliveries.alias("earlier")
+_head = deliveries.alias("head")
+_mine = deliveries.alias("mine")
+_next = deliveries.alias("next")
 # Queues are called c<chat> and u<user>; "" holds what belongs to neither and keeps no order.
 _FIRST = ""
+
+NOW: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
+_ENDPOINT: ColumnElement[str] = bindparam("endpoint", type_=UlidType)
+_AFTER: ColumnElement[int] = bindparam("after_seq", type_=BigInteger)
+_MOST: ColumnElement[int] = bindparam("most", type_=Integer)
 
 
 @dataclass(frozen=True)
@@ -51,101 +66,128 @@ def active() -> ColumnElement[bool]:
     return endpoints.c.paused_because.is_(None) & ~held & ~disabled
 
 
-def unheld(row: FromClause, now: datetime) -> ColumnElement[bool]:
+def unheld(row: FromClause, now: ColumnElement[datetime]) -> ColumnElement[bool]:
     """The condition on a delivery that no earlier one of its queue holds it back."""
-    earlier = deliveries.alias("earlier")
     return (row.c.queue == "") | ~exists().where(
-        earlier.c.endpoint_id == row.c.endpoint_id,
-        earlier.c.state.in_(OPEN),
-        earlier.c.queue == row.c.queue,
-        earlier.c.seq < row.c.seq,
-        or_(earlier.c.holds_until.is_(None), earlier.c.holds_until > now),
+        _earlier.c.endpoint_id == row.c.endpoint_id,
+        _earlier.c.state.in_(OPEN),
+        _earlier.c.queue == row.c.queue,
+        _earlier.c.seq < row.c.seq,
+        or_(_earlier.c.holds_until.is_(None), _earlier.c.holds_until > now),
     )
 
 
-def rooms(connection: Connection, now: datetime) -> list[Room]:
-    """Return the endpoints that have something due and may deliver."""
+def _rooms() -> Select[Any, int | None, bool, int]:
+    mine = (deliveries.c.endpoint_id == endpoints.c.id,)
     claimed = (
         select(func.count())
-        .where(
-            deliveries.c.endpoint_id == endpoints.c.id,
-            deliveries.c.state == State.CLAIMED,
-        )
+        .where(*mine, deliveries.c.state == State.CLAIMED)
         .correlate(endpoints)
         .scalar_subquery()
     )
-    waiting = exists().where(
-        deliveries.c.endpoint_id == endpoints.c.id,
-        deliveries.c.state == State.DUE,
-        deliveries.c.next_at <= now,
+    waiting = exists().where(*mine, deliveries.c.state == State.DUE, deliveries.c.next_at <= NOW)
+    columns = endpoints.c
+    return (
+        select(columns.id, columns.drain_until_seq, columns.takes_answers, claimed)
+        .where(active(), waiting)
+        .order_by(columns.id)
     )
-    query = select(
-        endpoints.c.id, endpoints.c.drain_until_seq, endpoints.c.takes_answers, claimed
-    ).where(active(), waiting)
-    return [
-        Room(str(row[0]), row[1], row[2], row[3])
-        for row in connection.execute(query.order_by(endpoints.c.id))
-    ]
 
 
-def heads(
-    endpoint_id: str, now: datetime, *, beyond: str, up_to: str | None, after_seq: int
-) -> Select[str, int]:
-    """Select queue and number of the first due delivery of each queue, where nothing holds it.
-
-    Only queues after `beyond`, up to `up_to` where that is given; only numbers past `after_seq`.
-    """
-    queues = _queues(endpoint_id, beyond, up_to)
-    row = deliveries.alias("head")
+def _heads(*, is_bounded: bool) -> Select[str, int]:
+    """Select queue and number of the first due delivery of each queue, where nothing holds it."""
+    queues = _queues(is_bounded=is_bounded)
     first = (
-        select(row.c.seq)
+        select(_head.c.seq)
         .where(
-            row.c.endpoint_id == endpoint_id,
-            row.c.state == State.DUE,
-            row.c.queue == queues.c.queue,
-            row.c.next_at <= now,
+            _head.c.endpoint_id == _ENDPOINT,
+            _head.c.state == State.DUE,
+            _head.c.queue == queues.c.queue,
+            _head.c.next_at <= NOW,
         )
-        .order_by(row.c.seq)
+        .order_by(_head.c.seq)
         .limit(1)
         .correlate(queues)
         .scalar_subquery()
     )
-    mine = deliveries.alias("mine")
     return (
-        select(queues.c.queue, mine.c.seq)
-        .join_from(queues, mine, mine.c.seq == first)
-        .where(queues.c.queue.is_not(None), mine.c.seq > after_seq, unheld(mine, now))
+        select(queues.c.queue, _mine.c.seq)
+        .join_from(queues, _mine, _mine.c.seq == first)
+        .where(queues.c.queue.is_not(None), _mine.c.seq > _AFTER, unheld(_mine, NOW))
+        .limit(_MOST)
     )
 
 
-def _queues(endpoint_id: str, beyond: str, up_to: str | None) -> CTE:
+def _queues(*, is_bounded: bool) -> CTE:
     """Hop from one queue with something due to the next. The last row is NULL."""
 
-    def following(queue: ColumnElement[str] | str) -> ScalarSelect[str]:
-        row = deliveries.alias()
-        query = select(row.c.queue).where(
-            row.c.endpoint_id == endpoint_id, row.c.state == State.DUE, row.c.queue > queue
+    def following(queue: ColumnElement[str]) -> ScalarSelect[str]:
+        query = select(_next.c.queue).where(
+            _next.c.endpoint_id == _ENDPOINT, _next.c.state == State.DUE, _next.c.queue > queue
         )
-        if up_to is not None:
-            query = query.where(row.c.queue <= up_to)
-        return query.order_by(row.c.queue).limit(1).scalar_subquery()
+        if is_bounded:
+            query = query.where(_next.c.queue <= bindparam("up_to", type_=String))
+        return query.order_by(_next.c.queue).limit(1).scalar_subquery()
 
+    beyond = bindparam("beyond", type_=String)
     queues = select(following(beyond).label("queue")).cte("queues", recursive=True)
     return queues.union_all(
         select(following(queues.c.queue)).where(queues.c.queue.is_not(None)).select_from(queues)
     )
 
 
-def loose(endpoint_id: str, now: datetime, *, after_seq: int) -> Select[int]:
-    """Select what is due of the queue that keeps no order, the earliest first."""
-    return (
-        select(deliveries.c.seq)
-        .where(
-            deliveries.c.endpoint_id == endpoint_id,
-            deliveries.c.state == State.DUE,
-            deliveries.c.queue == _FIRST,
-            deliveries.c.next_at <= now,
-            deliveries.c.seq > after_seq,
-        )
-        .order_by(deliveries.c.seq)
+# Made once: to put them together costs several times as much as to run them.
+_ROOMS = _rooms()
+_HEADS, _HEADS_UP_TO = _heads(is_bounded=False), _heads(is_bounded=True)
+_LOOSE = (
+    select(deliveries.c.seq)
+    .where(
+        deliveries.c.endpoint_id == _ENDPOINT,
+        deliveries.c.state == State.DUE,
+        deliveries.c.queue == _FIRST,
+        deliveries.c.next_at <= NOW,
+        deliveries.c.seq > _AFTER,
     )
+    .order_by(deliveries.c.seq)
+    .limit(_MOST)
+)
+
+
+def rooms(connection: Connection, now: datetime) -> list[Room]:
+    """Return the endpoints that have something due and may deliver."""
+    rows = connection.execute(_ROOMS, {"now": now})
+    return [Room(str(row[0]), row[1], row[2], row[3]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Look:
+    """A look at what an endpoint may start `now`: only numbers past `after_seq`."""
+
+    connection: Connection
+    endpoint_id: str
+    now: datetime
+    after_seq: int
+
+    def in_order(self, most: int, *, beyond: str, up_to: str | None) -> list[tuple[str, int]]:
+        """Return queue and number of the first due delivery of each queue that nothing holds.
+
+        Only queues after `beyond`, up to `up_to` where that is given.
+        """
+        values = {**self._values(most), "beyond": beyond}
+        if up_to is None:
+            rows = self.connection.execute(_HEADS, values)
+        else:
+            rows = self.connection.execute(_HEADS_UP_TO, {**values, "up_to": up_to})
+        return [(row[0], row[1]) for row in rows]
+
+    def loose(self, most: int) -> list[int]:
+        """Return what is due of the queue that keeps no order, the earliest first."""
+        return list(self.connection.scalars(_LOOSE, self._values(most)))
+
+    def _values(self, most: int) -> dict[str, object]:
+        return {
+            "endpoint": self.endpoint_id,
+            "now": self.now,
+            "after_seq": self.after_seq,
+            "most": most,
+        }

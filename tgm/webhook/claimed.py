@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select
 
 from tgm.bots.models import Bot, token_place
 from tgm.webhook.candidates import deliveries, endpoints
@@ -55,15 +55,17 @@ _columns = (
 )
 
 
+_QUERY = (
+    select(*_columns)
+    .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+    .join(_updates, _updates.c.seq == deliveries.c.update_seq)
+    .join(_bots, _bots.c.id == deliveries.c.bot_id)
+    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
+    .order_by(deliveries.c.seq)
+)
+
+
 def load(connection: Connection, seqs: Sequence[int]) -> list[Claimed]:
     """Return these deliveries, those left out whose endpoint has just been removed."""
-    query = (
-        select(*_columns)
-        .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
-        .join(_updates, _updates.c.seq == deliveries.c.update_seq)
-        .join(_bots, _bots.c.id == deliveries.c.bot_id)
-        .where(deliveries.c.seq.in_(seqs))
-        .order_by(deliveries.c.seq)
-    )
-    rows = connection.execute(query).mappings()
+    rows = connection.execute(_QUERY, {"seqs": seqs}).mappings()
     return [Claimed(**{**row, **{name: str(row[name]) for name in _ids}}) for row in rows]

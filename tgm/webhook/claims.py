@@ -4,17 +4,52 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
-from sqlalchemy import Connection, Engine, case, exists, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from tgm.database import take_turns
-from tgm.webhook.candidates import Room, active, deliveries, endpoints, heads, loose, rooms, unheld
+from tgm.shared.types import UtcDateTime
+from tgm.webhook.candidates import NOW, Look, Room, active, deliveries, endpoints, rooms, unheld
 from tgm.webhook.claimed import Claimed, load
 from tgm.webhook.models import OPEN, State
 from tgm.webhook.pace import Pace
 
 # Twice what an attempt may last: a living worker never loses its lease.
 LEASE = timedelta(seconds=30)
+
+_columns = deliveries.c
+_PLACES = _columns.seq.in_(bindparam("places", expanding=True))
+_WHOSE = select(_columns.seq, _columns.endpoint_id).where(_PLACES)
+_UNDER_WAY = (
+    select(_columns.endpoint_id, func.count())
+    .where(
+        _columns.endpoint_id.in_(bindparam("ids", expanding=True)),
+        _columns.state == State.CLAIMED,
+    )
+    .group_by(_columns.endpoint_id)
+)
+_TAKERS = select(endpoints.c.id).where(endpoints.c.takes_answers.is_(True))
+_WIN = (
+    update(deliveries)
+    .where(
+        _PLACES,
+        _columns.state == State.DUE,
+        _columns.next_at <= NOW,
+        _columns.endpoint_id.in_(select(endpoints.c.id).where(active())),
+        unheld(deliveries, NOW),
+    )
+    .values(
+        state=State.CLAIMED,
+        lease_owner=bindparam("owner"),
+        leased_until=case(
+            (_columns.endpoint_id.in_(_TAKERS), bindparam("answers_until", type_=UtcDateTime)),
+            else_=bindparam("until", type_=UtcDateTime),
+        ),
+    )
+    .returning(_columns.seq, _columns.endpoint_id)
+)
+_EXPIRED = (_columns.state == State.CLAIMED) & (_columns.leased_until < NOW)
+_IS_EXPIRED = select(_columns.seq).where(_EXPIRED).limit(1)
 
 
 class Claims:
@@ -78,71 +113,44 @@ class Claims:
         drain_until = room.drain_until_seq or 0
         paced = self._pace.left(room.endpoint_id, now) if drain_until else 0
         after = 0 if paced else drain_until
-        query = loose(room.endpoint_id, now, after_seq=after).limit(free)
-        found = list(connection.scalars(query))
-        found += self._in_order(connection, room.endpoint_id, now, after, free - len(found))
+        look = Look(connection, room.endpoint_id, now, after)
+        found = look.loose(free)
+        found += self._in_order(look, free - len(found))
         waited = [seq for seq in found if seq <= drain_until][:paced]
         return waited + [seq for seq in found if seq > drain_until]
 
-    def _in_order(
-        self, connection: Connection, endpoint_id: str, now: datetime, after_seq: int, free: int
-    ) -> list[int]:
+    def _in_order(self, look: Look, free: int) -> list[int]:
         """Return the first delivery of up to `free` queues, beginning where the last look ended."""
-        start = self._ended_at.pop(endpoint_id, "")
+        start = self._ended_at.pop(look.endpoint_id, "")
         found: list[tuple[str, int]] = []
         for beyond, up_to in [(start, None), ("", start)] if start else [("", None)]:
-            query = heads(endpoint_id, now, beyond=beyond, up_to=up_to, after_seq=after_seq)
-            rows = connection.execute(query.limit(free - len(found))) if free > len(found) else ()
-            found += [(row[0], row[1]) for row in rows]
+            if len(found) < free:
+                found += look.in_order(free - len(found), beyond=beyond, up_to=up_to)
         if found and len(found) == free:
-            self._ended_at[endpoint_id] = found[-1][0]
+            self._ended_at[look.endpoint_id] = found[-1][0]
         return [seq for _, seq in found]
 
     def _win(self, chosen: Sequence[int], now: datetime) -> list[tuple[int, str]]:
         """Claim those that are still free, in one transaction. Return number and endpoint."""
-        columns = deliveries.c
         with Session(self._writer) as session, session.begin():
             take_turns(session, "claim deliveries")
             places = self._places(session, chosen)
             if not places:
                 return []
-            takers = select(endpoints.c.id).where(endpoints.c.takes_answers.is_(True))
-            may = select(endpoints.c.id).where(active())
-            won = session.execute(
-                update(deliveries)
-                .where(
-                    columns.seq.in_(places),
-                    columns.state == State.DUE,
-                    columns.next_at <= now,
-                    columns.endpoint_id.in_(may),
-                    unheld(deliveries, now),
-                )
-                .values(
-                    state=State.CLAIMED,
-                    lease_owner=self._owner,
-                    leased_until=case(
-                        (columns.endpoint_id.in_(takers), now + LEASE + self._answers),
-                        else_=now + LEASE,
-                    ),
-                )
-                .returning(columns.seq, columns.endpoint_id)
-            )
+            values = {
+                "places": places,
+                "now": now,
+                "owner": self._owner,
+                "until": now + LEASE,
+                "answers_until": now + LEASE + self._answers,
+            }
+            won = session.execute(_WIN, values)
             return [(seq, str(endpoint_id)) for seq, endpoint_id in won]
 
     def _places(self, session: Session, chosen: Sequence[int]) -> list[int]:
         """Leave out what would be one too many for its endpoint by now."""
-        columns = deliveries.c
-        rows = session.execute(
-            select(columns.seq, columns.endpoint_id).where(columns.seq.in_(chosen))
-        ).all()
-        under_way = session.execute(
-            select(columns.endpoint_id, func.count())
-            .where(
-                columns.endpoint_id.in_({row.endpoint_id for row in rows}),
-                columns.state == State.CLAIMED,
-            )
-            .group_by(columns.endpoint_id)
-        )
+        rows = session.execute(_WHOSE, {"places": chosen}).all()
+        under_way = session.execute(_UNDER_WAY, {"ids": list({row[1] for row in rows})})
         taken = {row[0]: row[1] for row in under_way}
         kept = []
         for seq, endpoint_id in rows:
@@ -152,16 +160,16 @@ class Claims:
         return kept
 
     def _take_back_expired(self, now: datetime) -> None:
-        expired = (deliveries.c.state == State.CLAIMED) & (deliveries.c.leased_until < now)
         # A read first: nearly always there is none.
         with self._reader.connect() as connection:
-            if connection.scalar(select(deliveries.c.seq).where(expired).limit(1)) is None:
+            if connection.scalar(_IS_EXPIRED, {"now": now}) is None:
                 return
         with self._writer.begin() as connection:
             connection.execute(
                 update(deliveries)
-                .where(expired)
-                .values(state=State.DUE, lease_owner=None, leased_until=None)
+                .where(_EXPIRED)
+                .values(state=State.DUE, lease_owner=None, leased_until=None),
+                {"now": now},
             )
 
     def release(self, owner: str) -> int:

@@ -103,28 +103,51 @@ class Recorder:
             self._waiting = [one for one in self._waiting if id(one) not in done]
 
 
-def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
-    columns = deliveries.c
-    # A removed endpoint has taken its deliveries along; a lost lease leaves the say to another.
-    rows = connection.execute(
-        select(columns.seq, columns.lease_owner)
-        .where(columns.seq.in_([one.seq for one in batch]))
-        .with_for_update()
+_columns = deliveries.c
+_WHOSE = (
+    select(
+        _columns.seq,
+        _columns.lease_owner,
+        (endpoints.c.failing_since.is_not(None) | endpoints.c.last_error.is_not(None)).label("ill"),
     )
+    .join_from(deliveries, endpoints, endpoints.c.id == _columns.endpoint_id)
+    .where(_columns.seq.in_(bindparam("seqs", expanding=True)))
+    .with_for_update(of=deliveries)
+)
+_KEEP_ATTEMPT = insert(_attempts)
+_CHANGED = (
+    "state",
+    "attempts_made",
+    "next_at",
+    "holds_until",
+    "lease_owner",
+    "leased_until",
+    "finished_at",
+    "last_status",
+    "last_error",
+)
+_KEEP_DELIVERY = (
+    update(deliveries)
+    .where(_columns.seq == bindparam("this"))
+    .values({name: bindparam(name) for name in _CHANGED})
+)
+
+
+def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
+    # A removed endpoint has taken its deliveries along; a lost lease leaves the say to another.
+    rows = connection.execute(_WHOSE, {"seqs": [one.seq for one in batch]}).all()
     owners = {row.seq: row.lease_owner for row in rows}
     there = [one for one in batch if one.seq in owners]
     if not there:
         return
-    connection.execute(insert(_attempts), [one.attempt for one in there])
-    mine = [one for one in there if owners[one.seq] == owner]
+    connection.execute(_KEEP_ATTEMPT, [one.attempt for one in there])
+    mine = [one.as_values() for one in there if owners[one.seq] == owner]
     if mine:
-        names = [name for name in mine[0].as_values() if name != "this"]
-        connection.execute(
-            update(deliveries)
-            .where(columns.seq == bindparam("this"))
-            .values({name: bindparam(name) for name in names}),
-            [one.as_values() for one in mine],
-        )
+        connection.execute(_KEEP_DELIVERY, mine)
+    ill = {row.seq for row in rows if row.ill}
+    # Nearly always all is well and was before: then the endpoint needs no write.
+    if not ill and all(one.problem is None for one in there):
+        return
     by_endpoint = sorted(there, key=lambda one: one.endpoint_id)
     for endpoint_id, ended in groupby(by_endpoint, key=lambda one: one.endpoint_id):
         _note(connection, endpoint_id, sorted(ended, key=lambda one: one.at))
