@@ -2,6 +2,8 @@
 
 from flask import Flask, Response, request
 
+from tgm.shared.marks import SOURCE
+
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -18,7 +20,7 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def add(answer: Response) -> Response:
-        if "X-TGM-Source" in answer.headers:
+        if SOURCE in answer.headers:
             return answer
         for name, value in _PAGE_HEADERS.items():
             answer.headers.setdefault(name, value)

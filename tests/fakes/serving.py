@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,6 +88,8 @@ def serving(app: Flask) -> Iterator[Served]:
     try:
         yield Served(tgm_server.address(server))
     finally:
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        # The thread may have closed the trigger before this one has written to it.
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(10)
         server.task_dispatcher.shutdown(timeout=10)

@@ -71,7 +71,7 @@ def test_headers_of_telegrams_own_do_not_pass(program: Program, telegram: FakeTe
         reply(b"{}", headers={"Set-Cookie": "a=b", "Location": f"http://x/bot{TOKEN}", "Via": "1"})
     )
     got = program.call("getMe")
-    assert {"Set-Cookie", "Location", "Via", "Server"}.isdisjoint(got.headers.keys())
+    assert {"Set-Cookie", "Location", "Via", "Server", "Vary"}.isdisjoint(got.headers.keys())
 
 
 def assert_bad_gateway(program: Program, telegram: FakeTelegram) -> None:

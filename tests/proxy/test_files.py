@@ -70,6 +70,13 @@ def test_traversal_never_reaches_telegram(
     assert telegram.requests == []
 
 
+def test_a_file_can_only_be_fetched(program: Program, telegram: FakeTelegram) -> None:
+    telegram.files["a/b"] = CONTENT
+    got = program.call("file/a/b", b"x")
+    assert (got.status, got.headers["Allow"]) == (405, "GET")
+    assert telegram.requests == []
+
+
 def test_a_key_that_may_not_ask_for_a_path_may_not_download(
     served: object, bot: Bot, make_key: object, telegram: FakeTelegram
 ) -> None:
