@@ -14,7 +14,7 @@ CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test translations pins clean
+.PHONY: run test lint types format coverage browser-test screenshots translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
@@ -41,6 +41,10 @@ coverage: $(DEV) $(MO)
 
 browser-test: $(DEV) $(MO)
 	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
+
+# Every screen, light and dark, wide and narrow, into instance/screenshots/.
+screenshots: $(DEV) $(MO)
+	$(BIN)/python -m tests.browser.screenshots
 
 # Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
 translations: $(RUNTIME)
