@@ -77,10 +77,10 @@ def _note_calls(team: ULID, bot: Bot, key: ApiKey) -> None:
         ("getMe", 200, "telegram", None, 0, 181, 31),
         ("setWebhook", 403, "gateway", "method_refused", 96, 144, 1),
     ]
-    for ago, (method, status, source, error, sent, received, took) in enumerate(calls):
+    for number, (method, status, source, error, sent, received, took) in enumerate(calls):
         runtime.request_log.add(
             LogRow(
-                at=utcnow() - timedelta(minutes=7 * ago),
+                at=utcnow() - timedelta(minutes=7 * (len(calls) - number)),
                 team_id=str(team),
                 bot_id=str(bot.id),
                 key_id=str(key.id),

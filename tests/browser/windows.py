@@ -1,5 +1,6 @@
 """Windows of a browser that hear whatever the browser complains of."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -72,6 +73,14 @@ class Windows:
         context.on("weberror", self._error)
         context.on("request", self._request)
         return context.new_page()
+
+    def wait_for_complaint(self, page: Page, part: str) -> None:
+        """Wait until a window has complained of `part`."""
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while not any(part in said for said in self.complaints):
+            assert time.monotonic() < until, f"nothing about {part}: {self.complaints}"
+            # Events come in while the page is asked something.
+            page.title()
 
     def forgive(self, part: str) -> None:
         """Drop the complaints that a test has provoked."""
