@@ -46,7 +46,12 @@ def launched(program: str) -> Iterator[Browser]:
     """Run Debian's chromium without a screen."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_OPTIONS)
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=_OPTIONS,
+            # Playwright switches this cache off; but people's browsers have it, and Back shows it.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
         try:
             yield browser
         finally:
