@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
             answer.headers.setdefault(name, value)
         if request.is_secure:
             answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if request.blueprint and answer.mimetype == "text/html":
+        if answer.mimetype == "text/html":
             # Pages show a team's own data: no cache keeps them, and Back after sign-out is empty.
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer

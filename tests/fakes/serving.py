@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 
 from tgm import server as tgm_server
+from tgm.connections import Channel
 from tgm.extensions import runtime
 
 
@@ -79,10 +80,16 @@ class Served:
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[Served]:
+def serving(app: Flask, *, unread_seconds: float = 30) -> Iterator[Served]:
     """Run `app` under waitress as `serve` does, in a thread, until the end of the block."""
     with app.app_context():
         server = tgm_server.build(app, runtime.settings)
+
+    class Impatient(Channel):
+        pass
+
+    Impatient.unread_seconds = unread_seconds
+    server.channel_class = Impatient
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

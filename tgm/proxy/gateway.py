@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, policy
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
@@ -117,7 +119,6 @@ class Gateway:
             self._token(bot),
             target,
             environ,
-            webhook_base_url=self.settings.webhook_base_url,
             whole_bytes=whole_bytes,
         )
 
@@ -137,5 +138,9 @@ class Gateway:
         except BaseException:
             self.idempotency.abandon(begun)
             raise
-        self.idempotency.finish(begun, answer)
+        try:
+            self.idempotency.finish(begun, answer)
+        except SQLAlchemyError:
+            # Telegram has acted: its answer must reach the caller, who would otherwise call again.
+            log.exception("an answer could not be remembered for its Idempotency-Key")
         return answer
