@@ -14,7 +14,7 @@ CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test crash-test translations pins clean
+.PHONY: run test lint types format coverage browser-test screenshots crash-test translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
@@ -45,6 +45,10 @@ browser-test: $(DEV) $(MO)
 # Kills the serving process 50 times under load, and counts what is lost: about three minutes.
 crash-test: $(DEV) $(MO)
 	$(BIN)/python -m tests.crash $(KILLS)
+
+# Every screen, light and dark, wide and narrow, into instance/screenshots/.
+screenshots: $(DEV) $(MO)
+	$(BIN)/python -m tests.browser.screenshots
 
 # Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
 translations: $(RUNTIME)

@@ -1,6 +1,7 @@
 """The whole program, run as a person runs it."""
 
 import signal
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.fakes.process import process, run
 from tests.fakes.telegram import TOKEN
 from tgm import server
 from tgm.extensions import runtime
+from tgm.settings import Settings
 
 
 def mode(path: Path) -> int:
@@ -86,3 +88,29 @@ def test_waitress_is_fitted_to_a_gateway(app: Flask) -> None:
     assert chosen["asyncore_use_poll"] is True
     assert chosen["threads"] == runtime.settings.threads
     assert chosen["max_request_body_size"] > runtime.settings.max_upload_bytes
+
+
+@pytest.mark.parametrize(("proxies", "cleared"), [("0", True), ("1", False)])
+def test_forwarded_headers_reach_nobody_unless_a_proxy_is_trusted(
+    environ: dict[str, str], proxies: str, cleared: bool
+) -> None:
+    settings = Settings.load({**environ, "TRUSTED_PROXIES": proxies}, dotenv=None)
+    assert server.options(settings)["clear_untrusted_proxy_headers"] is cleared
+
+
+def test_a_large_body_from_a_stranger_is_not_kept_on_disk(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    with process(environ, tmp_path / "log") as started:
+        with socket.create_connection(started.served.address, timeout=30) as stranger:
+            head = "POST /auth/sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 30000000\r\n\r\n"
+            stranger.sendall(head.encode() + b"x" * 20_000_000)
+            # Answered only after what came before it on the same loop was taken in.
+            assert started.served.call("GET", "/auth/sign-in").status == 200
+            links = Path(f"/proc/{started.popen.pid}/fd").iterdir()
+            kept = [size_of(link) for link in links if "(deleted)" in str(link.readlink())]
+        assert sum(kept) < 2_000_000
+
+
+def size_of(descriptor: Path) -> int:
+    return descriptor.stat().st_size

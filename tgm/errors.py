@@ -10,6 +10,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tgm.shared.errors import N_, TgmError
+from tgm.shared.marks import GATEWAY, SOURCE
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def api_error(code: int, description: str, retry_after: int | None = None) -> Re
         body["parameters"] = {"retry_after": retry_after}
     answer = jsonify(body)
     answer.status_code = code
-    answer.headers["X-TGM-Source"] = "gateway"
+    answer.headers[SOURCE] = GATEWAY
     if retry_after is not None:
         answer.headers["Retry-After"] = str(retry_after)
     return answer

@@ -2,6 +2,8 @@
 
 from flask import Flask, Response, request
 
+from tgm.shared.marks import SOURCE
+
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -18,13 +20,13 @@ def init_app(app: Flask) -> None:
 
     @app.after_request
     def add(answer: Response) -> Response:
-        if "X-TGM-Source" in answer.headers:
+        if SOURCE in answer.headers:
             return answer
         for name, value in _PAGE_HEADERS.items():
             answer.headers.setdefault(name, value)
         if request.is_secure:
             answer.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if request.blueprint and answer.mimetype == "text/html":
+        if answer.mimetype == "text/html":
             # Pages show a team's own data: no cache keeps them, and Back after sign-out is empty.
             answer.headers.setdefault("Cache-Control", "no-store")
         return answer

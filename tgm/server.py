@@ -5,25 +5,19 @@ import logging
 import resource
 import signal
 import socket
-from dataclasses import dataclass
-from io import BytesIO
 from types import FrameType
 from typing import Any
 
 from flask import Flask
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
-from waitress.receiver import FixedStreamReceiver
 from waitress.server import TcpWSGIServer, create_server
-from waitress.task import WSGITask
-from waitress.utilities import RequestEntityTooLarge
 
 from tgm import database
 from tgm.auth import service as people
 from tgm.auth import setup_link
+from tgm.connections import Channel
 from tgm.extensions import runtime
 from tgm.proxy.housekeeping import jobs
-from tgm.settings import MEBIBYTE, Settings
+from tgm.settings import Settings
 from tgm.shared.errors import Conflict
 from tgm.worker.loop import Loop
 
@@ -36,95 +30,6 @@ _DESCRIPTORS = 2 * _CONNECTIONS + 1024
 # What one download may have in memory between Telegram and a slow caller.
 _UNSENT_BYTES = 256 * 1024
 _BLOCK_BYTES = 64 * 1024
-# A body that is too large is read and thrown away up to here, since a caller that is still sending
-# when the connection closes would never see the answer.
-_DRAINED_BYTES = 256 * MEBIBYTE
-
-
-class _Nowhere:
-    """Stands where waitress keeps a body, and keeps nothing.
-
-    Its length is the body's so far, but never less than one that is refused: chunk frames count
-    against waitress's limit, and a body that was thrown away must not pass for a short one.
-    """
-
-    def __init__(self, at_least: int) -> None:
-        self._at_least = at_least
-        self._size = 0
-
-    def __len__(self) -> int:
-        return max(self._size, self._at_least)
-
-    def append(self, data: bytes) -> None:
-        self._size += len(data)
-
-    def getfile(self) -> BytesIO:
-        return BytesIO()
-
-    def close(self) -> None:
-        pass
-
-
-@dataclass(frozen=True)
-class _Patience:
-    max_request_body_size: int
-
-
-class RequestParser(HTTPRequestParser):  # type: ignore[misc]
-    """Hands a request whose body is too large to the application, which can say so properly.
-
-    waitress itself would answer in plain text, without the limit headers of a known key. The
-    application sees a CONTENT_LENGTH beyond the limit and an empty body.
-    """
-
-    adj: Any
-    body_rcv: Any
-    error: Any
-    expect_continue: bool
-    is_discarding = False
-
-    def received(self, data: bytes) -> int:
-        """Take some bytes of the request; return how many."""
-        consumed: int = super().received(data)
-        if isinstance(self.error, RequestEntityTooLarge):
-            self.error = None
-            if self.is_discarding:
-                # It never ends: answer now, whether or not the caller is still sending.
-                self.headers["CONTENT_LENGTH"] = str(len(self.body_rcv))
-            else:
-                self._discard()
-        return consumed
-
-    def _discard(self) -> None:
-        limit: int = self.adj.max_request_body_size
-        asks_first, self.expect_continue = self.expect_continue, False
-        self.is_discarding = True
-        self.headers["CONNECTION"] = "close"
-        if self.chunked:
-            self.body_rcv.buf.close()
-            self.body_rcv.buf = _Nowhere(limit)
-        else:
-            self.body_rcv = FixedStreamReceiver(self.content_length, _Nowhere(limit))
-        if asks_first or self.content_length > limit + _DRAINED_BYTES:
-            return
-        self.completed = False
-        self.adj = _Patience(limit + _DRAINED_BYTES)
-
-
-class Task(WSGITask):  # type: ignore[misc]
-    """Writes our headers as the documentation does: waitress would have X-Ratelimit-Limit."""
-
-    def build_response_header(self) -> bytes:
-        """Return the head of the answer."""
-        head: bytes = super().build_response_header()
-        return head.replace(b"X-Ratelimit-", b"X-RateLimit-").replace(b"X-Tgm-", b"X-TGM-")
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection that reads requests and writes answers our way."""
-
-    parser_class = RequestParser
-    task_class = Task
 
 
 def build(app: Flask, settings: Settings) -> TcpWSGIServer:

@@ -205,3 +205,13 @@ def test_a_post_without_the_forms_token_changes_nothing(
     answer = signed_in.post(f"{BOTS}/{bot.id}/{act}", data={"name": bot.name, "token": TOKEN})
     assert answer.status_code == 400
     assert not service.get(team, bot.id).is_disabled
+
+
+def test_a_telegram_that_cannot_be_reached_is_said_beside_the_token(
+    signed_in: FlaskClient, telegram: FakeTelegram
+) -> None:
+    telegram.__exit__()
+    answer = submit(signed_in, f"{BOTS}/add", token=TOKEN)
+    assert answer.status_code == 422
+    assert "Telegram could not be reached: no connection." in answer.text
+    assert SECRET not in answer.text

@@ -1,5 +1,6 @@
 """Every route has a guard, and every form a token."""
 
+import pytest
 from flask import Flask
 
 from tgm.blueprints import MOUNTS
@@ -48,6 +49,7 @@ def test_every_screen_that_changes_something_names_a_role(app: Flask) -> None:
     assert nameless == [], f"Put @needs(Role.…) above these views: {nameless}"
 
 
+@pytest.mark.usefixtures("app")
 def test_only_what_looks_at_no_cookie_goes_without_a_form_token() -> None:
     exempt = {
         blueprint.name for blueprint in csrf._exempt_blueprints if not isinstance(blueprint, str)

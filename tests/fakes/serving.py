@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 
 from tgm import server as tgm_server
+from tgm.connections import Channel
 from tgm.extensions import runtime
 
 
@@ -79,15 +80,23 @@ class Served:
 
 
 @contextmanager
-def serving(app: Flask) -> Iterator[Served]:
+def serving(app: Flask, *, unread_seconds: float = 30) -> Iterator[Served]:
     """Run `app` under waitress as `serve` does, in a thread, until the end of the block."""
     with app.app_context():
         server = tgm_server.build(app, runtime.settings)
+
+    class Impatient(Channel):
+        pass
+
+    Impatient.unread_seconds = unread_seconds
+    server.channel_class = Impatient
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
         yield Served(tgm_server.address(server))
     finally:
-        server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+        # The thread may have closed the trigger before this one has written to it.
+        with suppress(OSError):
+            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(10)
         server.task_dispatcher.shutdown(timeout=10)

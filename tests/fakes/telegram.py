@@ -4,16 +4,17 @@ It records the raw bytes it gets. By itself it answers like Telegram for the bot
 can script other answers, byte for byte, and can hold a call until it says so.
 """
 
-import contextlib
 import json
 import socket
 import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.fakes.listening import Listener, shut
 
 TOKEN = "123456789:AAtestTokenOfTheFakeTelegram_0123456"
 OTHER_TOKEN = "987654321:AAotherTokenOfTheFakeTelegram_012345"
@@ -86,26 +87,24 @@ def refusal(status: int, description: str, **parameters: object) -> Reply:
     return reply(body, status, headers=headers)
 
 
-@dataclass
-class FakeTelegram:
-    """The server. Use it as a context; `url` is its base address."""
+class FakeTelegram(Listener):
+    """The server. Use it as a context; `url` is its base address.
 
-    tls: ssl.SSLContext | None = None
-    requests: list[Recorded] = field(default_factory=list)
-    bots: dict[str, dict[str, Any]] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
-    """Downloads by path, below the bot's folder."""
-    connections: int = 0
+    `bots` are those it knows, by token; `files` the downloads, by path below the bot's folder.
+    """
 
-    def __post_init__(self) -> None:
-        self.add_bot(TOKEN, "Test bot", "tgm_test_bot")
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
+        self.tls = tls
+        self.requests: list[Recorded] = []
+        self.bots: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, bytes] = {}
+        self.connections = 0
         self._next: deque[Reply] = deque()
         self._always: dict[str, Reply | Callable[[Recorded], Reply]] = {}
         self._arrival = threading.Condition()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self._port = self._listener.getsockname()[1]
-        self._closed = False
+        self.add_bot(TOKEN, "Test bot", "tgm_test_bot")
 
     def add_bot(self, token: str, name: str, username: str) -> None:
         """Let Telegram know one more bot."""
@@ -121,7 +120,7 @@ class FakeTelegram:
     @property
     def url(self) -> str:
         scheme = "https" if self.tls else "http"
-        return f"{scheme}://127.0.0.1:{self._port}"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     def replies(self, *replies: Reply) -> None:
         """Script the next answers, in order; afterwards it answers by itself again."""
@@ -145,48 +144,35 @@ class FakeTelegram:
     def drop_connections(self) -> None:
         """Close every open connection, as Telegram does with idle ones."""
         for connection in list(self._open):
-            _shut(connection)
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
+            shut(connection)
 
     def __exit__(self, *_: object) -> None:
-        self._closed = True
-        if self._listener.fileno() >= 0:
-            _shut(self._listener)
+        super().__exit__()
         self.drop_connections()
 
-    def _accept(self) -> None:
-        while not self._closed:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         self.connections += 1
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(connection, server_side=True)
+        self._open.add(connection)
         try:
-            if self.tls is not None:
-                connection = self.tls.wrap_socket(connection, server_side=True)
-            self._open.add(connection)
-            stream = connection.makefile("rb")
-            while (recorded := _read_request(stream)) is not None:
-                answer = self._answer(recorded)
-                with self._arrival:
-                    self.requests.append(recorded)
-                    self._arrival.notify_all()
-                if answer.gate is not None:
-                    answer.gate.wait(30)
-                connection.sendall(answer.raw)
-                if answer.close:
-                    return
-        except (OSError, ValueError):
-            return
+            self._converse(connection)
         finally:
             self._open.discard(connection)
-            _shut(connection)
+            shut(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
+        stream = connection.makefile("rb")
+        while (recorded := _read_request(stream)) is not None:
+            answer = self._answer(recorded)
+            with self._arrival:
+                self.requests.append(recorded)
+                self._arrival.notify_all()
+            if answer.gate is not None:
+                answer.gate.wait(30)
+            connection.sendall(answer.raw)
+            if answer.close:
+                return
 
     def _answer(self, recorded: Recorded) -> Reply:
         if self._next:
@@ -225,12 +211,6 @@ class FakeTelegram:
             info = {"url": "", "has_custom_certificate": False, "pending_update_count": 0}
             return reply({"ok": True, "result": info})
         return refusal(404, "Not Found")
-
-
-def _shut(connection: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)
-    connection.close()
 
 
 def _read_request(stream: Any) -> Recorded | None:

@@ -15,6 +15,7 @@ from tests.making import acts, browser_of
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth.roles import Role
 from tgm.bots.models import Bot
+from tgm.database import writing
 from tgm.extensions import runtime
 from tgm.keys import service
 from tgm.keys.models import ApiKey, KeyState
@@ -273,3 +274,15 @@ def test_a_name_cannot_put_markup_into_a_page(signed_in: FlaskClient, team: ULID
     pages = [made, *(signed_in.get(f"{KEYS}/{key.id}{page}") for page in PAGES)]
     for page in (*pages, signed_in.get(KEYS)):
         assert "<script>alert" not in page.text
+
+
+def test_a_keys_page_shows_what_to_recognise_it_by_and_its_last_use(
+    signed_in: FlaskClient, team: ULID, key: ApiKey
+) -> None:
+    page = signed_in.get(f"{KEYS}/{key.id}").text
+    assert f"tgm_live_…{key.last_four}" in page
+    assert '<time datetime="2026-11-21' not in page.partition("Last use")[2].partition("<dt>")[0]
+    with writing() as session:
+        session.get_one(ApiKey, key.id).last_used_at = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    page = signed_in.get(f"{KEYS}/{key.id}").text
+    assert "2026-11-21T12:30:00" in page.partition("Last use")[2].partition("</dd>")[0]

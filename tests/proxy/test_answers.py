@@ -71,7 +71,66 @@ def test_headers_of_telegrams_own_do_not_pass(program: Program, telegram: FakeTe
         reply(b"{}", headers={"Set-Cookie": "a=b", "Location": f"http://x/bot{TOKEN}", "Via": "1"})
     )
     got = program.call("getMe")
-    assert {"Set-Cookie", "Location", "Via", "Server"}.isdisjoint(got.headers.keys())
+    assert {"Set-Cookie", "Location", "Via", "Server", "Vary"}.isdisjoint(got.headers.keys())
+
+
+def test_an_answer_without_a_type_gets_none(program: Program, telegram: FakeTelegram) -> None:
+    telegram.replies(Reply(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"))
+    assert "Content-Type" not in program.call("getMe").headers
+
+
+def test_a_folded_header_and_a_strange_reason_break_nothing(
+    program: Program, telegram: FakeTelegram
+) -> None:
+    raw = b"HTTP/1.1 200 \xff\x01\r\nContent-Type: application/json;\r\n charset=utf-8\r\n"
+    telegram.replies(Reply(raw + b"Content-Length: 2\r\n\r\n{}"))
+    got = program.call("getMe")
+    assert (got.status, got.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
+
+
+@pytest.mark.parametrize("length", [b"abc", b"-5", b"5, 7"])
+def test_a_length_that_is_none_is_not_passed_on(
+    program: Program, telegram: FakeTelegram, length: bytes
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n"
+    telegram.replies(Reply(head + BIG, close=True))
+    got = program.call("getMe")
+    assert (got.status, got.body) == (200, BIG)
+
+
+def test_an_early_hint_is_not_taken_for_the_answer(
+    program: Program, telegram: FakeTelegram
+) -> None:
+    hint = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    telegram.replies(Reply(hint + reply({"ok": True, "result": "first"}).raw))
+    assert program.call("getMe").status == 502
+    telegram.replies(reply({"ok": True, "result": "second"}))
+    assert program.call("getMe").json["result"] == "second"
+
+
+@pytest.mark.parametrize("size", [1000, 300_000], ids=["whole", "stream"])
+def test_the_token_is_in_no_answer_however_long(
+    program: Program, telegram: FakeTelegram, size: int
+) -> None:
+    body = b"x" * size + TOKEN.encode() + b"y" * size
+    telegram.replies(reply(body), reply(body, headers={"Content-Encoding": "identity"}))
+    for _ in range(2):
+        got = program.call("getMe")
+        assert TOKEN.encode() not in got.body
+        assert got.body.startswith(b"x" * size)
+        assert got.body.endswith(b"y" * size)
+    telegram.replies(reply(b"{}", headers={"Retry-After": TOKEN, "Content-Type": TOKEN}))
+    assert TOKEN not in str(program.call("getMe").headers)
+
+
+@pytest.mark.parametrize("method", ["getFile", "GETWEBHOOKINFO"])
+def test_what_cannot_be_looked_into_does_not_pass(
+    program: Program, telegram: FakeTelegram, method: str
+) -> None:
+    telegram.replies(reply(gzip.compress(b"{}"), headers={"Content-Encoding": "gzip"}))
+    assert program.call(method).status == 502
+    telegram.replies(reply(b"x" * 200_000))
+    assert program.call(method).status == 502
 
 
 def assert_bad_gateway(program: Program, telegram: FakeTelegram) -> None:
@@ -100,6 +159,7 @@ WHOLE = reply({"ok": True, "result": "x" * 1000}).raw
         Reply(b"HTTP/1.1 200 OK\r\n\r\n", close=True),
         Reply(WHOLE[:-1], close=True),
         Reply(WHOLE[:-900], close=True),
+        Reply(reply(b"x" * 60_000).raw[:-1], close=True),
         chunked(b'{"ok":true}', whole=False),
         Reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhi\r\n", close=True),
         Reply(b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n", close=True),
@@ -114,6 +174,7 @@ WHOLE = reply({"ok": True, "result": "x" * 1000}).raw
         "empty without length",
         "one byte short",
         "cut in the body",
+        "cut at the end of 60 kB",
         "cut in the chunks",
         "no chunk size",
         "too many headers",

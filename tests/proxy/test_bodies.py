@@ -64,6 +64,40 @@ class TestTooLarge:
         assert got.status == 401
 
 
+def test_without_a_key_a_large_body_is_not_even_kept(program: Program) -> None:
+    """It is refused for the key; what shows that it was not kept is that nobody waited for it."""
+    raw = (
+        f"POST /api/v1/bots/{program.bot_id}/sendDocument HTTP/1.1\r\nHost: x\r\n"
+        "Content-Length: 40000000\r\nExpect: 100-continue\r\n\r\n"
+    ).encode()
+    answer = program.served.raw(raw)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"100 Continue" not in answer
+
+
+@pytest.mark.parametrize("length", ["9" * 19, "9" * 5000, "-1", "1, 2", "x"])
+def test_a_length_that_is_none_is_said_in_telegrams_shape(program: Program, length: str) -> None:
+    raw = (
+        f"POST /api/v1/bots/{program.bot_id}/getMe HTTP/1.1\r\nHost: x\r\n"
+        f"X-API-Key: {program.key}\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+    answer = program.served.raw(raw)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"ok": false' in answer
+    assert b"X-TGM-Source: gateway" in answer
+
+
+@pytest.mark.parametrize("tail", [b"5\r\nhellooo", b"zz\r\n"])
+def test_a_broken_chunk_is_said_in_telegrams_shape(program: Program, tail: bytes) -> None:
+    raw = (
+        f"POST /api/v1/bots/{program.bot_id}/getMe HTTP/1.1\r\nHost: x\r\n"
+        f"X-API-Key: {program.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    ).encode() + tail
+    answer = program.served.raw(raw)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"ok": false' in answer
+
+
 def test_a_screens_form_has_a_limit_of_its_own(served: Served) -> None:
     got = served.call(
         "POST",

@@ -70,6 +70,13 @@ def test_traversal_never_reaches_telegram(
     assert telegram.requests == []
 
 
+def test_a_file_can_only_be_fetched(program: Program, telegram: FakeTelegram) -> None:
+    telegram.files["a/b"] = CONTENT
+    got = program.call("file/a/b", b"x")
+    assert (got.status, got.headers["Allow"]) == (405, "GET")
+    assert telegram.requests == []
+
+
 def test_a_key_that_may_not_ask_for_a_path_may_not_download(
     served: object, bot: Bot, make_key: object, telegram: FakeTelegram
 ) -> None:
@@ -87,6 +94,17 @@ def test_a_missing_file_is_telegrams_to_refuse(program: Program) -> None:
     assert (got.status, got.headers["X-TGM-Source"]) == (404, "telegram")
 
 
+NOT_SERVED = [
+    "link",
+    "documents",
+    "none",
+    "../other-bot/secret",
+    "td.binlog",
+    "documents/db.sqlite",
+    "documents/sly",
+]
+
+
 class TestLocalServer:
     """A local Bot API server answers absolute paths and serves no files itself."""
 
@@ -98,7 +116,12 @@ class TestLocalServer:
         (folder / "other-bot").mkdir()
         (folder / "other-bot" / "secret").write_text("another bot's file")
         (folder / TOKEN / "link").symlink_to(folder / "other-bot" / "secret")
-        (folder / TOKEN / "own-link").symlink_to(folder / TOKEN / "documents" / "file_0.pdf")
+        (folder / TOKEN / "td.binlog").write_text("the server's own session")
+        (folder / TOKEN / "documents" / "db.sqlite").write_text("the server's own")
+        (folder / TOKEN / "documents" / "sly").symlink_to(folder / TOKEN / "td.binlog")
+        (folder / TOKEN / "documents" / "own-link").symlink_to(
+            folder / TOKEN / "documents" / "file_0.pdf"
+        )
         return {**environ, "TELEGRAM_FILES_DIR": str(folder)}
 
     def test_get_file_and_the_download_fit_together(
@@ -134,9 +157,20 @@ class TestLocalServer:
         assert (got.status, got.body) == (304, b"")
 
     def test_a_link_that_stays_in_the_bots_folder_is_followed(self, program: Program) -> None:
-        assert program.call("file/own-link", None, verb="GET").body == CONTENT
+        assert program.call("file/documents/own-link", None, verb="GET").body == CONTENT
 
-    @pytest.mark.parametrize("path", ["link", "documents", "none", "../other-bot/secret"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "link",
+            "documents",
+            "none",
+            "../other-bot/secret",
+            "td.binlog",
+            "documents/db.sqlite",
+            "documents/sly",
+        ],
+    )
     def test_nothing_else_is_read(self, program: Program, path: str) -> None:
         got = program.call(f"file/{path}", None, verb="GET")
         assert (got.status, got.json["error_code"]) == (404, 404)

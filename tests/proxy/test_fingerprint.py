@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgm.proxy.fingerprint import fingerprint, replaced
+from tgm.proxy.blocks import replaced
+from tgm.proxy.fingerprint import fingerprint
 
 
 def form(boundary: str, text: str = "hi") -> tuple[str, bytes]:

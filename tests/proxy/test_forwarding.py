@@ -61,6 +61,32 @@ def test_the_query_goes_on_as_it_was_written(program: Program, telegram: FakeTel
     assert sent(telegram).target == f"/bot{TOKEN}/sendMessage?{query}"
 
 
+def test_addresses_in_a_query_stay_whole(program: Program, telegram: FakeTelegram) -> None:
+    query = "text=see%20https://example.com/page&photo=http://a.example/b.jpg?c=d"
+    program.call(f"sendPhoto?{query}", None, verb="GET")
+    assert sent(telegram).target == f"/bot{TOKEN}/sendPhoto?{query}"
+
+
+def test_bytes_beyond_ascii_in_a_query_go_on_as_they_are(
+    program: Program, telegram: FakeTelegram
+) -> None:
+    head = f"GET /api/v1/bots/{program.bot_id}/sendMessage?text=caf\xc3\xa9 HTTP/1.0\r\n"
+    answer = program.served.raw(f"{head}X-API-Key: {program.key}\r\n\r\n".encode("latin-1"))
+    assert answer.startswith(b"HTTP/1.0 200 ")
+    assert sent(telegram).target == f"/bot{TOKEN}/sendMessage?text=caf\xc3\xa9"
+
+
+@pytest.mark.parametrize("character", ["\t", "\x7f", "\x01"])
+def test_a_control_character_in_the_address_is_the_callers_mistake(
+    program: Program, telegram: FakeTelegram, character: str
+) -> None:
+    head = f"GET /api/v1/bots/{program.bot_id}/sendMessage?text=a{character}b HTTP/1.0\r\n"
+    answer = program.served.raw(f"{head}X-API-Key: {program.key}\r\n\r\n".encode())
+    assert answer.startswith(b"HTTP/1.0 400 ")
+    assert b'"error_code": 400' in answer
+    assert telegram.requests == []
+
+
 def test_query_and_form_together_both_arrive(program: Program, telegram: FakeTelegram) -> None:
     program.call("sendPhoto?chat_id=5&caption=hi", FORM, headers={"Content-Type": FORM_TYPE})
     assert sent(telegram).target.endswith("/sendPhoto?chat_id=5&caption=hi")

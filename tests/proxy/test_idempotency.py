@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
 from ulid import ULID
 
 from tests.fakes.telegram import FakeTelegram, Reply, refusal, reply
 from tests.proxy.conftest import Program
 from tgm.audit.service import COMMAND_LINE
+from tgm.bots import service as bots
 from tgm.database import WRITER
 from tgm.extensions import db
 from tgm.keys import service as keys
@@ -55,6 +57,35 @@ def test_another_request_with_the_same_key_gets_422(
     assert (got.status, got.json["error_code"]) == (422, 422)
     assert got.headers["X-TGM-Source"] == "gateway"
     assert len(telegram.requests) == 1
+
+
+def test_the_same_key_for_another_bot_gets_422(
+    program: Program, telegram: FakeTelegram, team: ULID
+) -> None:
+    token = "555555:AAanotherBotOfTheSameTeam_0123456789abc"
+    telegram.add_bot(token, "Second", "second_bot")
+    second = bots.add(team, token, None, COMMAND_LINE)
+    program.call("sendMessage", SENT, headers=ONCE)
+    assert program.call("sendMessage", SENT, headers=ONCE, bot_id=str(second.id)).status == 422
+
+
+def test_an_answer_that_cannot_be_remembered_still_reaches_the_caller(
+    app: Flask, program: Program, telegram: FakeTelegram, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = threading.Event()
+    telegram.replies(reply({"ok": True, "result": 7}, gate=gate))
+    got: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: got.append(program.call("sendMessage", SENT, headers=ONCE))
+    )
+    thread.start()
+    telegram.wait_for(1)
+    with db.engines[WRITER].begin() as connection:
+        connection.execute(text("ALTER TABLE idempotency RENAME TO elsewhere"))
+    gate.set()
+    thread.join()
+    assert (got[0].status, got[0].json["result"]) == (200, 7)
+    assert "could not be remembered" in caplog.text
 
 
 def test_a_form_may_draw_another_boundary(program: Program, telegram: FakeTelegram) -> None:
@@ -196,7 +227,10 @@ class TestStore:
         now = utcnow()
         key_id = str(ULID())
         store.begin(key_id, "t", "f", now)
-        later = now + KEPT + timedelta(seconds=1)
+        just_before = now + timedelta(hours=24) - timedelta(seconds=1)
+        with pytest.raises(Exception, match="used for another"):
+            store.begin(key_id, "t", "another", just_before)
+        later = now + timedelta(hours=24, seconds=1)
         assert isinstance(store.begin(key_id, "t", "another", later), Ticket)
 
     def test_old_entries_are_purged(

@@ -9,7 +9,7 @@ from tests.fakes.serving import Served
 from tests.fakes.telegram import FakeTelegram
 from tests.proxy.conftest import Program
 from tgm.bots.models import Bot
-from tgm.proxy.callers import network_of
+from tgm.shared.networks import network_of
 
 
 @pytest.mark.given(RATE_LIMIT_PER_MINUTE="3")

@@ -3,14 +3,15 @@
 import json
 
 from tests.fakes.telegram import TOKEN
+from tgm.proxy.blocks import Blotted
 from tgm.proxy.masking import mask
 from tgm.telegram.token import BotToken
 
-BASE = "https://tgm.example.com"
+BASE = "https://TGM.example.com:443"
 
 
-def masked(body: bytes, method: str = "getFile", base: str | None = BASE) -> bytes:
-    return mask(body, method, BotToken(TOKEN), base)
+def masked(body: bytes, method: str = "getFile") -> bytes:
+    return mask(body, method, BotToken(TOKEN))
 
 
 def test_an_ordinary_answer_keeps_every_byte() -> None:
@@ -62,3 +63,16 @@ def test_the_relays_own_webhook_address_is_hidden() -> None:
 def test_somebody_elses_webhook_is_shown_as_it_is() -> None:
     body = b'{"ok":true,"result":{"url":"https://elsewhere.example/hook","ip_address":"1.2.3.4"}}'
     assert masked(body, "getWebhookInfo") == body
+
+
+def test_an_answer_nested_beyond_reason_is_left_alone() -> None:
+    body = b"[" * 100_000
+    assert masked(body, "getWebhookInfo") == body
+
+
+def test_in_a_stream_the_token_is_blotted_out_and_the_length_stays() -> None:
+    text = b"a" * 10 + TOKEN.encode() + b"b" + TOKEN.encode()
+    blocks = iter([text[:20], text[20:50], text[50:]])
+    blotted = b"".join(Blotted(blocks, [TOKEN.encode()]))
+    stars = b"*" * len(TOKEN)
+    assert blotted == b"a" * 10 + stars + b"b" + stars

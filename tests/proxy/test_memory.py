@@ -1,13 +1,13 @@
 """Large bodies pass through a process that stays small."""
 
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.listening import Listener
 from tests.fakes.process import Process, process, run
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
@@ -18,31 +18,19 @@ MOST_GROWTH_KIB = 8 * 1024
 BLOCK = b"x" * 65536
 
 
-class Depot:
+class Depot(Listener):
     """Plays Telegram for large bodies: swallows uploads and makes up downloads, keeping nothing."""
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        super().__init__()
         self.swallowed: list[int] = []
-        threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as stream:
+    def serve(self, connection: socket.socket) -> None:
+        with connection.makefile("rb") as stream:
             while first := stream.readline():
                 length = 0
                 while (line := stream.readline()) != b"\r\n":
@@ -63,9 +51,8 @@ class Depot:
 
 @pytest.fixture
 def depot() -> Iterator[Depot]:
-    depot = Depot()
-    yield depot
-    depot.close()
+    with Depot() as depot:
+        yield depot
 
 
 @pytest.fixture

@@ -80,6 +80,12 @@ def test_no_such_bot(program: Program, bot_id: str) -> None:
     assert set(got.headers.keys()) >= LIMIT_HEADERS
 
 
+def test_no_bot_at_all(program: Program) -> None:
+    got = program.served.call("POST", "/api/v1/bots/", b"", {"X-API-Key": program.key})
+    assert (got.status, got.json["error_code"]) == (404, 404)
+    assert set(got.headers.keys()) >= LIMIT_HEADERS
+
+
 def test_another_teams_bot_looks_like_none_at_all(program: Program, other_bot: Bot) -> None:
     theirs = program.call("getMe", bot_id=str(other_bot.id))
     none = program.call("getMe", bot_id=str(new_id()))

@@ -14,7 +14,9 @@ from tgm.audit.service import COMMAND_LINE
 from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.proxy import requestlog
-from tgm.proxy.models import RequestLogEntry
+from tgm.proxy.housekeeping import jobs
+from tgm.proxy.idempotency import KEPT, Ticket
+from tgm.proxy.models import IdempotencyEntry, RequestLogEntry
 from tgm.proxy.requestlog import Filter, LogRow
 from tgm.shared.clock import utcnow
 
@@ -118,6 +120,44 @@ def test_rows_are_kept_for_the_chosen_days(app: Flask) -> None:
     runtime.request_log.flush()
     runtime.request_log.purge(now)
     assert len(rows()) == 1
+
+
+def test_one_row_that_cannot_be_stored_holds_nobody_back(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    for size in (1, 2**70, 3):
+        runtime.request_log.add(a_row(bytes_in=size))
+    runtime.request_log.flush()
+    assert [row.bytes_in for row in rows()] == [1, 3]
+    assert "cannot be stored" in caplog.text
+
+
+def test_a_claimed_length_is_noted_and_not_believed(program: Program) -> None:
+    head = f"POST /api/v1/bots/{program.bot_id}/getMe HTTP/1.1\r\nHost: x\r\n"
+    length = "9" * 18
+    program.served.raw(
+        f"{head}X-API-Key: {program.key}\r\nContent-Length: {length}\r\n\r\n".encode()
+    )
+    (row,) = rows()
+    assert (row.status, row.bytes_in) == (413, int(length))
+
+
+def test_the_background_writes_renews_and_purges(app: Flask) -> None:
+    now = utcnow()
+    runtime.request_log.add(a_row())
+    runtime.request_log.add(a_row(at=now - timedelta(days=15)))
+    key_id = str(ULID())
+    old = runtime.idempotency.begin(key_id, "old", "f", now - KEPT - timedelta(minutes=5))
+    runtime.idempotency.abandon(Ticket(key_id, "none"))
+    running = runtime.idempotency.begin(key_id, "new", "f", now - timedelta(minutes=5))
+    assert isinstance(old, Ticket)
+    assert isinstance(running, Ticket)
+    for job in jobs(runtime.request_log, runtime.idempotency):
+        job.run()
+    assert len(rows()) == 1
+    query = select(IdempotencyEntry.token, IdempotencyEntry.leased_until)
+    leases = {row.token: row.leased_until for row in db.session.execute(query)}
+    assert leases["new"] > now
 
 
 def test_the_filter(app: Flask) -> None:

@@ -65,7 +65,16 @@ def test_another_teams_calls_are_not_shown(signed_in: FlaskClient, note: Note) -
 
 @pytest.mark.parametrize(
     "query",
-    ["?bot=x", "?key=%00", "?method=<script>", "?status=abc", "?since=never", "?before=x", "?a=b"],
+    [
+        "?bot=x",
+        "?key=%00",
+        "?method=<script>",
+        "?status=abc",
+        "?since=never",
+        "?before=x",
+        "?before=9223372036854775808",
+        "?a=b",
+    ],
 )
 def test_a_filter_that_makes_no_sense_breaks_nothing(
     signed_in: FlaskClient, note: Note, query: str

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.fakes.listening import Listener
 from tests.fakes.telegram import TOKEN, FakeTelegram, Reply, refusal, reply
 from tgm.security.secret import Secret
 from tgm.shared.clock import utcnow
@@ -92,30 +93,18 @@ def test_an_unknown_authority_is_not(secure: FakeTelegram, clients: list[Telegra
     assert secure.requests == []
 
 
-class Proxy:
+class Proxy(Listener):
     """An HTTP proxy on loopback: CONNECT and absolute addresses. Notes what it was asked."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[tuple[str, str | None]] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        threading.Thread(target=self._accept, daemon=True).start()
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+        return f"127.0.0.1:{self.port}"
 
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         with connection:
             head = b""
             while b"\r\n\r\n" not in head:
@@ -151,9 +140,8 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    made = Proxy()
-    yield made
-    made.close()
+    with Proxy() as made:
+        yield made
 
 
 def test_plain_http_goes_through_the_proxy(

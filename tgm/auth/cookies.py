@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from flask import Flask, has_request_context, request
+from flask import Flask, Response, has_request_context, request
 from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from tgm.shared.clock import utcnow
+from tgm.shared.marks import SOURCE
 
 
 class SessionInterface(SecureCookieSessionInterface):
@@ -13,6 +14,11 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
         return has_request_context() and request.is_secure
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Save the session, except with the API's answers: they have none, and stay as they are."""
+        if SOURCE not in response.headers:
+            super().save_session(app, session, response)
 
     def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:  # noqa: ARG002
         # Not by `session.permanent`: Flask-Login then takes its protection back, and a stolen

@@ -1,7 +1,6 @@
 """Signing in: the password, the second step, and the limits on wrong tries."""
 
 import math
-import time
 from datetime import datetime
 
 from sqlalchemy import select
@@ -10,7 +9,7 @@ from werkzeug.security import check_password_hash
 
 from tgm.audit.service import Actor, record
 from tgm.auth.models import User
-from tgm.auth.passwords import Check, is_right, tidy_email
+from tgm.auth.passwords import Check, is_right, tidy_email, turn
 from tgm.auth.person import Person, person_of, record_for_user
 from tgm.auth.totp import use_code
 from tgm.database import writing
@@ -18,6 +17,7 @@ from tgm.extensions import db, runtime
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Invalid, TooManyRequests
 from tgm.shared.limits import LimitState, per_seconds
+from tgm.shared.networks import network_of
 
 _WINDOW = 15 * 60
 PER_ACCOUNT = per_seconds(10, _WINDOW)
@@ -35,18 +35,23 @@ def check_password(
     same time; and TooManyRequests, for both alike.
     """
     email = tidy_email(email)[:320]
-    where = address or "unknown"
+    where = network_of(address or "unknown")
     # The account's tries are counted before the check, so that tries at the same moment count too.
-    _stop_unless_allowed(runtime.limits.look(PER_ADDRESS, "sign-in address", where))
     _stop_unless_allowed(runtime.limits.hit(PER_ACCOUNT, "sign-in account", email))
     user = db.session.scalar(select(User).where(User.email == email))
-    right = is_right(password, user.password_hash if user else None, check)
-    if user is None or not right:
-        runtime.limits.hit(PER_ADDRESS, "sign-in address", where)
-        _record_refusal(user.id if user else None, address)
+    user_id, kept = (user.id, user.password_hash) if user else (None, None)
+    # The connection goes back before the hash: a crowd of tries would hold every one.
+    db.session.rollback()
+    with turn():
+        _stop_unless_allowed(runtime.limits.look(PER_ADDRESS, "sign-in address", where))
+        right = is_right(password, kept, check)
+        if not right:
+            runtime.limits.hit(PER_ADDRESS, "sign-in address", where)
+    if user_id is None or not right:
+        _record_refusal(user_id, address)
         raise Invalid(N_("The e-mail address or the password is wrong."), field="password")
     runtime.limits.clear(PER_ACCOUNT, "sign-in account", email)
-    return person_of(db.session(), user)
+    return person_of(db.session(), db.session.get_one(User, user_id))
 
 
 def check_own_password(user_id: ULID, password: str, *, field: str) -> User:
@@ -56,7 +61,9 @@ def check_own_password(user_id: ULID, password: str, *, field: str) -> User:
     """
     user = db.session.get_one(User, user_id)
     _stop_unless_allowed(runtime.limits.hit(PER_ACCOUNT, "sign-in account", user.email))
-    if not is_right(password, user.password_hash):
+    with turn():
+        right = is_right(password, user.password_hash)
+    if not right:
         raise Invalid(N_("The password is wrong."), field=field)
     runtime.limits.clear(PER_ACCOUNT, "sign-in account", user.email)
     return user
@@ -112,7 +119,7 @@ def _record_refusal(user_id: ULID | None, address: str | None) -> None:
 def _stop_unless_allowed(state: LimitState) -> None:
     if state.allowed:
         return
-    seconds = state.retry_after(time.time())
+    seconds = state.retry_after
     raise TooManyRequests(
         N_("Too many tries. Please try again in %(minutes)s min."),
         retry_after=seconds,

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from tgm.proxy.policy import WrongVerb
 from tgm.shared.errors import TgmError
 from tgm.shared.limits import LimitState
-
-SOURCE = "X-TGM-Source"
-TELEGRAM = "telegram"
-GATEWAY = "gateway"
+from tgm.shared.marks import GATEWAY, TELEGRAM
 
 _KINDS = {
     400: "bad_request",
@@ -65,8 +63,8 @@ def own(error: TgmError, kind: str | None = None) -> ProxyAnswer:
         headers.append(("Retry-After", str(error.retry_after)))
     if error.code == 401:
         headers.append(("WWW-Authenticate", "Bearer"))
-    if error.code == 405:
-        headers.append(("Allow", "GET, POST"))
+    if isinstance(error, WrongVerb):
+        headers.append(("Allow", error.allow))
     body = json.dumps(content).encode()
     headers.append(("Content-Length", str(len(body))))
     return ProxyAnswer(error.code, headers, [body], GATEWAY, kind or _KINDS.get(error.code))

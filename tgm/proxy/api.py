@@ -8,10 +8,16 @@ from tgm.extensions import runtime
 bp = Blueprint("proxy", __name__)
 
 
+class Bare(Response):
+    """A response without a Content-Type of Flask's own: Telegram's answer may have none."""
+
+    default_mimetype = None
+
+
 def call(rest: str) -> Response:  # noqa: ARG001 - the gateway reads the undecoded target itself
     """Hand the request over."""
     answer = runtime.gateway.handle(request.environ)
-    return Response(answer.body, answer.status_line, answer.headers, direct_passthrough=True)
+    return Bare(answer.body, answer.status_line, answer.headers, direct_passthrough=True)
 
 
 @bp.record
@@ -22,8 +28,14 @@ def take_every_verb(state: BlueprintSetupState) -> None:
     """
     endpoint = f"{bp.name}.call"
     state.app.view_functions[endpoint] = call
-    state.app.url_map.add(
-        state.app.url_rule_class(
-            f"{state.url_prefix}/<path:rest>", endpoint=endpoint, methods=None, merge_slashes=False
+    rule = state.app.url_rule_class
+    for path, defaults in (("/<path:rest>", None), ("/", {"rest": ""})):
+        state.app.url_map.add(
+            rule(
+                f"{state.url_prefix}{path}",
+                endpoint=endpoint,
+                methods=None,
+                merge_slashes=False,
+                defaults=defaults,
+            )
         )
-    )

@@ -1,6 +1,5 @@
 """Who calls, and how often: the API key and its limit."""
 
-import ipaddress
 import logging
 import time
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from tgm.security.credentials import digest, is_api_key
 from tgm.shared.errors import TooManyRequests, Unauthorized
 from tgm.shared.ids import parse_id
 from tgm.shared.limits import Limits, LimitState, per_minute, per_seconds
+from tgm.shared.networks import network_of
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class RateLimited(TooManyRequests):
 
     def __init__(self, state: LimitState) -> None:
         self.state = state
-        super().__init__(_LIMITED, retry_after=state.retry_after(time.time()))
+        super().__init__(_LIMITED, retry_after=state.retry_after)
 
 
 class Callers:
@@ -85,6 +85,15 @@ class Callers:
             )
 
 
+def shows_key(headers: Mapping[str, str]) -> bool:
+    """Tell from a request's headers (names as in CGI, without HTTP_) whether a key is shown.
+
+    Whether it is a good one, `identify` tells; this is asked before the body is taken in.
+    """
+    named = {f"HTTP_{name}": headers.get(name, "") for name in ("X_API_KEY", "AUTHORIZATION")}
+    return is_api_key(presented_key(named))
+
+
 def presented_key(environ: Mapping[str, Any]) -> str:
     """Return the key from X-API-Key or Authorization: Bearer, "" where there is none."""
     shown = str(environ.get("HTTP_X_API_KEY", "")).strip()
@@ -92,14 +101,3 @@ def presented_key(environ: Mapping[str, Any]) -> str:
         return shown
     scheme, _, rest = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     return rest.strip() if scheme.lower() == "bearer" else ""
-
-
-def network_of(address: str) -> str:
-    """Return what counts as one address: an IPv6 caller has a whole /64 to choose from."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if parsed.version == 4:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False))

@@ -14,6 +14,7 @@ from tgm.shared.errors import NotFound, TgmError
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.token import BotToken
 
+_SERVERS_OWN = (".binlog", ".sqlite", ".db", "-wal", "-shm", "-journal")
 _PASSED_ON = {
     "HTTP_RANGE": "Range",
     "HTTP_IF_RANGE": "If-Range",
@@ -45,9 +46,16 @@ def _find(files_dir: Path, token: BotToken, path: str) -> Path:
         folder = (files_dir / name).resolve()
         found = (folder / path).resolve()
         # Resolved first: a link that leads out of the bot's folder is not followed.
-        if found.is_relative_to(folder) and found.is_file():
+        is_inside = found.is_relative_to(folder)
+        if is_inside and _is_download(found.relative_to(folder)) and found.is_file():
             return found
     raise NotFound(FILE_NOT_FOUND)
+
+
+def _is_download(path: Path) -> bool:
+    # What users sent lies in folders, by kind. Beside those the server keeps its own session, which
+    # is worth as much as the token.
+    return len(path.parts) > 1 and not path.name.endswith(_SERVERS_OWN)
 
 
 def _from_disk(path: Path, environ: Mapping[str, Any]) -> ProxyAnswer:

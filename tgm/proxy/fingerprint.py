@@ -1,8 +1,10 @@
 """What makes two requests with one Idempotency-Key the same request."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from hashlib import sha256
+
+from tgm.proxy.blocks import replaced
 
 _BOUNDARY = re.compile(r'(boundary=)("[^"]*"|[^;\s]+)', re.IGNORECASE)
 
@@ -26,18 +28,3 @@ def fingerprint(
     for block in blocks:
         total.update(block)
     return total.hexdigest()
-
-
-def replaced(blocks: Iterable[bytes], old: bytes, new: bytes) -> Iterator[bytes]:
-    """Yield `blocks` with each `old` replaced, also where it lies across two blocks."""
-    held = b""
-    for block in blocks:
-        *parts, held = (held + block).split(old)
-        for part in parts:
-            yield part + new
-        # The end might be the beginning of another `old`.
-        keep = len(old) - 1
-        if keep and len(held) > keep:
-            yield held[:-keep]
-            held = held[-keep:]
-    yield held

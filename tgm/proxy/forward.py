@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tgm.proxy.answers import ProxyAnswer, whole
-from tgm.proxy.masking import mask
+from tgm.proxy.blocks import Blotted
+from tgm.proxy.masking import CHECKED, mask, spellings
 from tgm.proxy.target import MethodTarget
 from tgm.telegram.answer import Answer
 from tgm.telegram.client import TelegramClient
@@ -65,7 +66,6 @@ def call_method(
     target: MethodTarget,
     environ: Mapping[str, Any],
     *,
-    webhook_base_url: str | None,
     whole_bytes: int = WHOLE_BYTES,
 ) -> ProxyAnswer:
     """Call the method as the caller did. Raises TelegramUnreachable.
@@ -81,15 +81,20 @@ def call_method(
         headers=request_headers(environ, body),
         body=body.blocks(),
     )
-    headers = _kept(answer, _RETURNED)
+    headers = _kept(answer, _RETURNED, token)
     start = answer.read_up_to(whole_bytes)
+    is_packed = answer.headers.get("Content-Encoding", "identity").lower() != "identity"
+    if target.method.lower() in CHECKED and (is_packed or not answer.is_complete):
+        # It might tell what only TGM may know, and cannot be looked into.
+        answer.close()
+        raise TelegramUnreachable(Failure.PROTOCOL)
     if not answer.is_complete:
-        return stream(answer, headers, start)
+        return _stream(answer, headers, start, token)
     if not start:
         # Telegram never answers a method with nothing.
         raise TelegramUnreachable(Failure.PROTOCOL)
-    if "Content-Encoding" not in answer.headers:
-        start = mask(start, target.method, token, webhook_base_url)
+    if not is_packed:
+        start = mask(start, target.method, token)
     return _with_reason(whole(answer.status, headers, start), answer)
 
 
@@ -98,29 +103,42 @@ def get_file(
 ) -> ProxyAnswer:
     """Download a file from Telegram. Raises TelegramUnreachable."""
     answer = telegram.open_file(token, quoted_path, headers)
-    kept = _kept(answer, _RETURNED_WITH_FILES)
+    kept = _kept(answer, _RETURNED_WITH_FILES, token)
     start = answer.read_up_to(WHOLE_BYTES)
+    is_file = answer.status < 400
     if not answer.is_complete:
-        return stream(answer, kept, start)
-    if answer.status >= 400:
-        start = mask(start, "", token, None)
+        # Only what is no file is looked into: users may send any bytes.
+        return _stream(answer, kept, start, None if is_file else token)
     if answer.status == 304:
         return _with_reason(ProxyAnswer(304, kept, []), answer)
+    start = start if is_file else mask(start, "", token)
     return _with_reason(whole(answer.status, kept, start), answer)
 
 
-def stream(answer: Answer, headers: list[tuple[str, str]], start: bytes) -> ProxyAnswer:
-    """Return an answer that is longer than what has been read of it."""
-    length = answer.headers.get("Content-Length")
-    if length is not None and "chunked" not in answer.headers.get("Transfer-Encoding", ""):
-        headers = [*headers, ("Content-Length", length)]
-    return _with_reason(ProxyAnswer(answer.status, headers, answer.as_stream(start)), answer)
+def _stream(
+    answer: Answer, headers: list[tuple[str, str]], start: bytes, token: BotToken | None
+) -> ProxyAnswer:
+    """Return an answer that is longer than what has been read of it, `token` blotted out."""
+    if answer.length is not None:
+        headers = [*headers, ("Content-Length", str(answer.length))]
+    body: Iterator[bytes] = answer.as_stream(start)
+    if token is not None:
+        body = Blotted(body, [secret.encode() for secret in spellings(token)])
+    return _with_reason(ProxyAnswer(answer.status, headers, body), answer)
 
 
 def _with_reason(proxied: ProxyAnswer, answer: Answer) -> ProxyAnswer:
-    proxied.reason = answer.reason
+    if answer.reason.isascii() and answer.reason.isprintable():
+        proxied.reason = answer.reason
     return proxied
 
 
-def _kept(answer: Answer, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    return [(name, value) for name in names if (value := answer.headers.get(name)) is not None]
+def _kept(answer: Answer, names: tuple[str, ...], token: BotToken) -> list[tuple[str, str]]:
+    kept = []
+    for name in names:
+        value = answer.headers.get(name)
+        if value is None or any(secret in value for secret in spellings(token)):
+            continue
+        # A value may be folded over several lines, which no answer may pass on.
+        kept.append((name, " ".join(value.split())))
+    return kept

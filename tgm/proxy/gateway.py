@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, policy
-from tgm.proxy.answers import SOURCE, ProxyAnswer, limit_headers, own
+from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
@@ -23,6 +25,7 @@ from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import TgmError
+from tgm.shared.marks import SOURCE
 from tgm.telegram import catalog
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import TelegramUnreachable
@@ -79,8 +82,9 @@ class Gateway:
 
     def _answer(self, call: Call, key: KnownKey) -> ProxyAnswer:
         environ = call.environ
-        if environ["REQUEST_METHOD"] not in {"GET", "POST"}:
-            raise TgmError("Method Not Allowed: use GET or POST", code=405)
+        verb = environ["REQUEST_METHOD"]
+        if verb not in {"GET", "POST"}:
+            raise policy.WrongVerb("GET, POST")
         target = parse(environ["REQUEST_URI"])
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
@@ -94,7 +98,7 @@ class Gateway:
                 most=self.settings.max_upload_bytes // MEBIBYTE,
             )
         if isinstance(target, FileTarget):
-            policy.check_file(key)
+            policy.check_file(key, verb)
             return files.download(
                 self.telegram, self._token(bot), target, environ, self.settings.telegram_files_dir
             )
@@ -115,7 +119,6 @@ class Gateway:
             self._token(bot),
             target,
             environ,
-            webhook_base_url=self.settings.webhook_base_url,
             whole_bytes=whole_bytes,
         )
 
@@ -135,5 +138,9 @@ class Gateway:
         except BaseException:
             self.idempotency.abandon(begun)
             raise
-        self.idempotency.finish(begun, answer)
+        try:
+            self.idempotency.finish(begun, answer)
+        except SQLAlchemyError:
+            # Telegram has acted: its answer must reach the caller, who would otherwise call again.
+            log.exception("an answer could not be remembered for its Idempotency-Key")
         return answer

@@ -2,12 +2,22 @@
 
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.proxy.target import BOT_NOT_FOUND
-from tgm.shared.errors import Conflict, Forbidden, NotFound
+from tgm.shared.errors import Conflict, Forbidden, NotFound, TgmError
 
 _RECEIVED_BY_TGM = (
     "Conflict: can't use getUpdates method while webhook is active; "
     "use deleteWebhook to delete the webhook first"
 )
+
+
+class WrongVerb(TgmError):
+    """The address takes other verbs; `allow` names them, for the header."""
+
+    code = 405
+
+    def __init__(self, allow: str) -> None:
+        self.allow = allow
+        super().__init__("Method Not Allowed: use %(verbs)s", verbs=allow.replace(", ", " or "))
 
 
 def bot_for(key: KnownKey, bot: KnownBot | None) -> KnownBot:
@@ -34,7 +44,12 @@ def check_method(key: KnownKey, bot: KnownBot, method: str) -> None:
         raise Conflict(_RECEIVED_BY_TGM)
 
 
-def check_file(key: KnownKey) -> None:
-    """Raise Forbidden where the key may not download: whoever may not ask for a path, may not."""
+def check_file(key: KnownKey, verb: str) -> None:
+    """Raise Forbidden where the key may not download: whoever may not ask for a path, may not.
+
+    Raises WrongVerb for anything but GET.
+    """
+    if verb != "GET":
+        raise WrongVerb("GET")
     if not key.may_call("getfile"):
         raise Forbidden("Forbidden: files need the method getFile, not allowed for this API key")

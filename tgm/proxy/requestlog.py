@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert, or_, select, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from ulid import ULID
 
 from tgm.extensions import db, runtime
@@ -69,10 +70,24 @@ class RequestLog:
                 self._dropped = 0
             while self._waiting:
                 rows = [self._waiting[i] for i in range(min(_BATCH, len(self._waiting)))]
-                with self._engine.begin() as connection:
-                    _write(connection, rows)
+                self._write(rows)
                 for _ in rows:
                     self._waiting.popleft()
+
+    def _write(self, rows: list[LogRow]) -> None:
+        try:
+            with self._engine.begin() as connection:
+                _insert(connection, rows)
+        except OperationalError:
+            # The database is not there for now: all of it waits.
+            raise
+        except (SQLAlchemyError, ArithmeticError, ValueError) as error:
+            if len(rows) > 1:
+                # A row that the database will not take must not hold the others back.
+                for row in rows:
+                    self._write([row])
+                return
+            log.error("a row of the request log cannot be stored: %s", type(error).__name__)
 
     def purge(self, now: datetime) -> None:
         """Delete what is older than the log is kept, in steps that let others write in between."""
@@ -83,7 +98,7 @@ class RequestLog:
                 gone = connection.execute(delete(_table).where(_table.c.id.in_(old))).rowcount
 
 
-def _write(connection: Connection, rows: list[LogRow]) -> None:
+def _insert(connection: Connection, rows: list[LogRow]) -> None:
     connection.execute(
         insert(_table), [{name: getattr(row, name) for name in LogRow.__slots__} for row in rows]
     )
@@ -95,6 +110,14 @@ def _write(connection: Connection, rows: list[LogRow]) -> None:
             .where(or_(_keys.c.last_used_at.is_(None), _keys.c.last_used_at < at))
             .values(last_used_at=at)
         )
+
+
+def row_number(text: str) -> int:
+    """Return the row that `text` names. Raises ValueError for what no row can have."""
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError
+    return number
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from tgm.shared.errors import NotFound
+from tgm.shared.errors import NotFound, TgmError
 
 PREFIX = "/api/v1/bots/"
 _METHOD = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 # A target may name scheme and host as well (RFC 9112, absolute-form).
-_ABSOLUTE = re.compile(r"https?://[^/?#]*", re.ASCII | re.IGNORECASE)
+_ABSOLUTE = re.compile(r"\Ahttps?://[^/?#]*", re.ASCII | re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x20\x7f]")
 
 BOT_NOT_FOUND = "Not Found: bot not found"
 METHOD_NOT_FOUND = "Not Found: a method name has letters only"
@@ -45,9 +46,11 @@ class FileTarget:
 def split(request_uri: str) -> tuple[str, str]:
     """Return what stands behind the proxy's prefix, and the query. Both are as sent.
 
-    Raises NotFound.
+    Raises NotFound, and TgmError for characters that no address may contain.
     """
-    target = _ABSOLUTE.sub("", request_uri, count=1)
+    if _CONTROL.search(request_uri):
+        raise TgmError("Bad Request: the address contains a control character")
+    target = _ABSOLUTE.sub("", request_uri)
     path, _, query = target.partition("?")
     if not path.startswith(PREFIX):
         raise NotFound(BOT_NOT_FOUND)

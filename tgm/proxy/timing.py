@@ -11,6 +11,8 @@ from tgm.proxy.requestlog import LogRow, RequestLog
 from tgm.shared.clock import utcnow
 from tgm.telegram.errors import Failure
 
+_LARGEST = 2**63 - 1
+
 
 @dataclass
 class Call:
@@ -26,7 +28,8 @@ class Call:
     def bytes_in(self) -> int:
         """The size of the request's body."""
         text = self.environ.get("CONTENT_LENGTH") or "0"
-        return int(text) if text.isdecimal() else 0
+        # A caller may claim any length; the log's column holds 63 bits.
+        return min(int(text), _LARGEST) if text.isdecimal() else 0
 
     def row(self, key: KnownKey, answer: ProxyAnswer, bytes_out: int, error: str | None) -> LogRow:
         """Return the call as it is noted."""

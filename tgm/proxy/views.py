@@ -22,7 +22,7 @@ def index() -> ResponseReturnValue:
     form.bot.choices = {"": _("Any")} | {str(bot.id): bot.name for bot in own_bots}
     form.key.choices = {"": _("Any")} | {str(key.id): key.name for key in own_keys}
     form.validate()
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=requestlog.row_number)
     page = requestlog.page(team, form.wanted(), before)
     kept = {name: value for name, value in request.args.items() if value and name != "before"}
     return render_template(

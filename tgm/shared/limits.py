@@ -15,16 +15,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LimitState:
-    """Where a caller stands: `reset_at` is in epoch seconds, rounded up."""
+    """Where a caller stands: `reset_at` is in epoch seconds, rounded up; `retry_after` is how many
+    whole seconds it takes until then, at least one."""
 
     allowed: bool
     limit: int
     remaining: int
     reset_at: int
-
-    def retry_after(self, now: float) -> int:
-        """Return how many whole seconds to wait, at least one."""
-        return max(1, self.reset_at - math.floor(now))
+    retry_after: int
 
 
 @lru_cache(maxsize=1024)
@@ -76,5 +74,7 @@ def _count(
     allowed = strategy.hit(item, *names) if cost else strategy.test(item, *names)
     stats = strategy.get_window_stats(item, *names)
     # A window that has just closed reports a time in the past: the next one starts now.
-    reset_at = max(math.ceil(stats.reset_time), math.ceil(time.time()))
-    return LimitState(allowed, item.amount, max(0, stats.remaining), reset_at)
+    now = time.time()
+    reset = max(stats.reset_time, now)
+    wait = max(1, math.ceil(reset - now))
+    return LimitState(allowed, item.amount, max(0, stats.remaining), math.ceil(reset), wait)

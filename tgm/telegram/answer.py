@@ -14,7 +14,10 @@ class BrokenOff(OSError):
 
 
 class Answer:
-    """An answer whose body is still on the wire. Close it, or use it as a context."""
+    """An answer whose body is still on the wire. Close it, or use it as a context.
+
+    `length` is the body's size in bytes, None where only the end of the stream tells.
+    """
 
     def __init__(
         self, response: http.client.HTTPResponse, connection: Connection, pool: Pool
@@ -25,8 +28,7 @@ class Answer:
         self._response = response
         self._connection: Connection | None = connection
         self._pool = pool
-        self._missing = response.length
-        """How many bytes are still to come; None where only the end of the stream tells."""
+        self.length = self._missing = response.length
         self.is_complete = response.isclosed()
         if self.is_complete:
             self._release(reusable=not response.will_close)

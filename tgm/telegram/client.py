@@ -46,7 +46,7 @@ class TelegramClient:
             raise TelegramUnreachable(Failure.TLS) from None
         except requests.Timeout:
             raise TelegramUnreachable(Failure.TIMEOUT) from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise TelegramUnreachable(Failure.PROTOCOL) from None
         except requests.RequestException:
             raise TelegramUnreachable(Failure.CONNECT) from None
@@ -105,6 +105,10 @@ class TelegramClient:
         except BaseException:
             connection.close()
             raise
+        if response.status < 200:
+            # Another answer follows it on this connection, and would be the next caller's.
+            connection.close()
+            raise TelegramUnreachable(Failure.PROTOCOL)
         return Answer(response, connection, self._pool)
 
     def long_poll(self) -> LongPoll:

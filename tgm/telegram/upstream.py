@@ -35,6 +35,10 @@ class Connection(http.client.HTTPConnection):
 
     idle_since = 0.0
 
+    def _encode_request(self, request: str) -> bytes:
+        # The caller's query goes on byte for byte, its bytes beyond ASCII included.
+        return request.encode("latin-1")
+
     def is_usable(self, now: float) -> bool:
         """Tell whether the other side seems to be still there.
 

@@ -1,0 +1,95 @@
+"""A team that has been at work for a while: what its screens look like with something on them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ulid import ULID
+
+from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
+from tests.making import PASSWORD
+from tgm.audit.service import Actor
+from tgm.auth import service as people
+from tgm.auth.roles import Role
+from tgm.auth.service import Person
+from tgm.bots import service as bots
+from tgm.bots.models import Bot
+from tgm.extensions import runtime
+from tgm.keys import service as keys
+from tgm.keys.models import ApiKey
+from tgm.keys.rights import Rights
+from tgm.proxy.requestlog import LogRow
+from tgm.shared.clock import utcnow
+
+LONG_NAME = "Notifications of the warehouse in Yogyakarta"
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What was made, by what the addresses of screens call it."""
+
+    owner: Person
+    bot: Bot
+    key: ApiKey
+    colleague_id: ULID
+    invitation: str
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Return a value for each argument of a screen's address."""
+        return {
+            "bot_id": str(self.bot.id),
+            "key_id": str(self.key.id),
+            "user_id": str(self.colleague_id),
+        }
+
+
+def make_stock(owner: Person, telegram: FakeTelegram) -> Stock:
+    """Fill the owner's team."""
+    place, actor, now = owner.places[0], Actor(owner.email, "192.0.2.7"), utcnow()
+    team = place.team_id
+    telegram.add_bot(OTHER_TOKEN, LONG_NAME, "tgm_gudang_yogyakarta_bot")
+    bot = bots.add(team, TOKEN, "Kasir", actor)
+    warehouse = bots.add(team, OTHER_TOKEN, None, actor)
+    bots.disable(team, warehouse.id, actor)
+    key, _ = keys.make(team, Rights("Shop"), actor)
+    only = frozenset({bot.id, warehouse.id})
+    keys.make(
+        team, Rights(LONG_NAME, only, "send* edit* getMe", 600, now + timedelta(days=90)), actor
+    )
+    old, _ = keys.make(team, Rights("Last year's shop"), actor)
+    keys.revoke(team, old.id, actor)
+    colleague = people.add_user("budi@example.com", PASSWORD, Role.ADMIN, team, actor)
+    people.add_user("siti.nurhaliza@warehouse.example.com", PASSWORD, Role.VIEWER, team, actor)
+    token = people.invite(place, Role.MEMBER, None, actor, now)
+    people.invite(place, Role.VIEWER, "wati@example.com", actor, now)
+    _note_calls(team, bot, key)
+    return Stock(owner, bot, key, colleague.id, token.value)
+
+
+def _note_calls(team: ULID, bot: Bot, key: ApiKey) -> None:
+    calls = [
+        ("sendMessage", 200, "telegram", None, 214, 431, 48),
+        ("sendPhoto", 200, "telegram", None, 2_483_112, 1204, 913),
+        ("sendMessage", 429, "gateway", "rate_limited", 198, 121, 1),
+        ("editMessageText", 400, "telegram", None, 240, 137, 39),
+        ("sendMediaGroup", 502, "gateway", "connection_failed", 8_310_440, 118, 10_002),
+        ("answerCallbackQuery", 200, "telegram", None, 61, 26, 35),
+        ("getMe", 200, "telegram", None, 0, 181, 31),
+        ("setWebhook", 403, "gateway", "method_refused", 96, 144, 1),
+    ]
+    for number, (method, status, source, error, sent, received, took) in enumerate(calls):
+        runtime.request_log.add(
+            LogRow(
+                at=utcnow() - timedelta(minutes=7 * (len(calls) - number)),
+                team_id=str(team),
+                bot_id=str(bot.id),
+                key_id=str(key.id),
+                method=method,
+                source=source,
+                status=status,
+                error=error,
+                bytes_in=sent,
+                bytes_out=received,
+                milliseconds=took,
+            )
+        )
