@@ -1,3 +1,5 @@
+"""The relay's parts for a test, until the application makes them itself."""
+
 from types import SimpleNamespace
 
 from flask import Flask
