@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tests.fakes.telegram import Recorded, Reply, _read_request, _shut, reply
+from tests.fakes.listening import shut
+from tests.fakes.telegram import Recorded, Reply, _read_request, reply
 
 OK = reply(b"", 200)
 
@@ -93,13 +94,13 @@ class Receiver:
 
     def refuse(self) -> None:
         """Take no connection any more: the port is closed."""
-        _shut(self._listener)
+        shut(self._listener)
         self.drop_connections()
 
     def drop_connections(self) -> None:
         """Close every open connection."""
         for connection in list(self._open):
-            _shut(connection)
+            shut(connection)
 
     def wait_for(self, count: int, timeout: float = 20) -> list[Got]:
         """Wait until `count` requests have arrived, and return all that have."""
@@ -146,7 +147,7 @@ class Receiver:
         finally:
             self._open.discard(connection)
             with contextlib.suppress(OSError):
-                _shut(connection)
+                shut(connection)
 
     def _take(self, recorded: Recorded) -> Reply:
         headers = {name.lower(): value for name, value in recorded.headers}

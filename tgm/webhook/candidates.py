@@ -42,7 +42,7 @@ _next = deliveries.alias("next")
 _FIRST = ""
 
 NOW: ColumnElement[datetime] = bindparam("now", type_=UtcDateTime)
-_ENDPOINT: ColumnElement[str] = bindparam("endpoint", type_=UlidType)
+_ENDPOINT: ColumnElement[Any] = bindparam("endpoint", type_=UlidType)
 _AFTER: ColumnElement[int] = bindparam("after_seq", type_=BigInteger)
 _MOST: ColumnElement[int] = bindparam("most", type_=Integer)
 
