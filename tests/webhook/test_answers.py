@@ -45,7 +45,17 @@ def test_a_named_method_is_called_with_the_rest_of_the_answer(
 
 @pytest.mark.parametrize(
     "method",
-    "getUpdates getMe GETFILE setWebhook SETWEBHOOK deleteWebhook logOut close getChat".split(),
+    [
+        "getUpdates",
+        "getMe",
+        "GETFILE",
+        "setWebhook",
+        "SETWEBHOOK",
+        "deleteWebhook",
+        "logOut",
+        "close",
+        "getChat",
+    ],
 )
 def test_reading_and_what_breaks_receiving_is_refused(
     client: TelegramClient, telegram: FakeTelegram, method: str
