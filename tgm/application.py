@@ -21,6 +21,7 @@ from tgm.shared.ids import UlidConverter
 from tgm.shared.limits import Limits
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.upstream import Route
+from tgm.webhook.relay import Relay
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -100,6 +101,14 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     limits = Limits(limiter.limiter)
     request_log = RequestLog(writer, keep_days=settings.request_log_days)
     idempotency = IdempotencyStore(writer)
+    relay = Relay(
+        settings=settings,
+        vault=vault,
+        telegram=telegram,
+        snapshot=snapshot,
+        reader=reader,
+        writer=writer,
+    )
     gateway = Gateway(
         settings=settings,
         vault=vault,
@@ -108,5 +117,8 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         snapshot=snapshot,
         request_log=request_log,
         idempotency=idempotency,
+        press_answered=relay.acknowledger.answered,
     )
-    return Runtime(settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway)
+    return Runtime(
+        settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway, relay
+    )

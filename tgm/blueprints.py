@@ -18,6 +18,7 @@ from tgm.keys.views import bp as keys
 from tgm.proxy.api import bp as proxy
 from tgm.proxy.views import bp as requests
 from tgm.webhook.delivery_views import bp as deliveries
+from tgm.webhook.ingress import bp as webhook
 from tgm.webhook.views import bp as webhooks
 
 
@@ -25,13 +26,13 @@ from tgm.webhook.views import bp as webhooks
 class Mount:
     """A blueprint and what stands before it.
 
-    `guard` is `sign-in` (a session), `key` (an API key) or `public`; `csrf` is off only where no
-    cookie is looked at.
+    `guard` is `sign-in` (a session), `key` (an API key), `secret` (Telegram's secret token) or
+    `public`; `csrf` is off only where no cookie is looked at.
     """
 
     prefix: str
     blueprint: Blueprint
-    guard: Literal["sign-in", "key", "public"]
+    guard: Literal["sign-in", "key", "secret", "public"]
     csrf: bool = True
 
 
@@ -44,6 +45,7 @@ MOUNTS = (
     Mount("/dashboard", dashboard, "sign-in"),
     Mount("/docs", docs, "public"),
     Mount("/api/v1/bots", proxy, "key", csrf=False),
+    Mount("/api/v1/tg-webhook", webhook, "secret", csrf=False),
 )
 
 

@@ -10,6 +10,7 @@ from tgm.security.vault import Vault
 from tgm.settings import Settings
 from tgm.shared.limits import Limits
 from tgm.telegram.client import TelegramClient
+from tgm.webhook.relay import Relay
 
 
 @dataclass(frozen=True)
@@ -24,3 +25,4 @@ class Runtime:
     request_log: RequestLog
     idempotency: IdempotencyStore
     gateway: Gateway
+    relay: Relay

@@ -5,6 +5,7 @@ import logging
 import resource
 import signal
 import socket
+import threading
 from types import FrameType
 from typing import Any
 
@@ -18,8 +19,10 @@ from tgm.connections import Channel
 from tgm.extensions import runtime
 from tgm.proxy.housekeeping import jobs
 from tgm.settings import Settings
+from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict
-from tgm.worker.loop import Loop
+from tgm.webhook import receiving
+from tgm.worker.loop import Job, Loop
 
 log = logging.getLogger(__name__)
 
@@ -74,21 +77,57 @@ def serve(app: Flask) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is under way. Prints the address."""
     with app.app_context():
         settings = runtime.settings
-        background = Loop(jobs(runtime.request_log, runtime.idempotency))
+        relay, loops = runtime.relay, _loops(app)
         server = build(app, settings)
         print(f"TGM is serving on {address(server)}", flush=True)
         if not people.has_users():
             link = address(server) + setup_link.path(app)
             print(f"Nobody can sign in yet. Set TGM up here, once: {link}", flush=True)
-    background.start()
+    for loop in loops:
+        loop.start()
+    relay.start()
     signal.signal(signal.SIGTERM, _stop)
     try:
         server.run()
     finally:
-        background.stop()
+        relay.stop()
+        for loop in loops:
+            loop.stop()
         with app.app_context():
             runtime.telegram.close()
         database.close(app)
+
+
+def work(app: Flask) -> None:
+    """Deliver, poll and purge without serving, until SIGTERM or Ctrl-C."""
+    with app.app_context():
+        relay, loops = runtime.relay, _loops(app)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    for loop in loops:
+        loop.start()
+    relay.start()
+    print("TGM is delivering", flush=True)
+    stopping.wait()
+    relay.stop()
+    for loop in loops:
+        loop.stop()
+    with app.app_context():
+        runtime.telegram.close()
+    database.close(app)
+
+
+def _loops(app: Flask) -> tuple[Loop, ...]:
+    def check_receptions() -> None:
+        with app.app_context():
+            receiving.check_due(utcnow())
+
+    # Asking Telegram may take a minute where it is not reachable: nothing else waits for it.
+    asking = Job("check how bots receive", 60, check_receptions)
+    return Loop(jobs(runtime.request_log, runtime.idempotency) + runtime.relay.jobs()), Loop(
+        [asking]
+    )
 
 
 def address(server: TcpWSGIServer) -> str:

@@ -13,7 +13,6 @@ from flask import Flask
 from tests.fakes.telegram import TOKEN, FakeTelegram, refusal, reply
 from tests.making import make_team
 from tests.webhook.rows import an_update
-from tests.webhook.wired import wire
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
@@ -29,7 +28,6 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 @pytest.fixture
 def bot(app: Flask) -> Bot:
-    wire(app)
     bot = bots.add(make_team("Toko"), TOKEN, None, COMMAND_LINE)
     receiving.switch_on(bot.team_id, bot.id, actor=COMMAND_LINE)
     return bot
@@ -41,7 +39,7 @@ def acknowledger(bot: Bot) -> Iterator[Acknowledger]:
         telegram=runtime.telegram,
         vault=runtime.vault,
         snapshot=runtime.snapshot,
-        receptions=runtime.receptions,
+        receptions=runtime.relay.receptions,
         now=lambda: NOON,
     )
     yield acknowledger
@@ -194,7 +192,7 @@ def test_a_press_that_is_too_old_is_left_alone(bot: Bot, telegram: FakeTelegram)
         telegram=runtime.telegram,
         vault=runtime.vault,
         snapshot=runtime.snapshot,
-        receptions=runtime.receptions,
+        receptions=runtime.relay.receptions,
         now=lambda: NOON + timedelta(minutes=2),
     )
     inbox = Inbox(db.engines[WRITER], late.at_once)

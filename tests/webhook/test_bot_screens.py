@@ -11,7 +11,6 @@ from ulid import ULID
 from tests.browsing import csrf_token, submit
 from tests.fakes.telegram import TOKEN, FakeTelegram, Reply, refusal, reply
 from tests.webhook.rows import an_update, make_delivery, make_endpoint
-from tests.webhook.wired import wire
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth.service import Person
 from tgm.bots import service as bots
@@ -31,7 +30,6 @@ def team(owner: Person) -> ULID:
 @pytest.fixture
 def bot(app: Flask, team: ULID, telegram: FakeTelegram) -> Bot:
     """A bot that receives."""
-    wire(app)
     bot = bots.add(team, TOKEN, None, COMMAND_LINE)
     receiving.switch_on(team, bot.id, actor=COMMAND_LINE)
     url = json.loads(telegram.calls("setWebhook")[-1].body)["url"]

@@ -13,7 +13,6 @@ from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.making import make_team
 from tests.webhook.rows import an_update
-from tests.webhook.wired import wire
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.given(WEBHOOK_BASE_URL="https://tgm.example.com")
 
 @pytest.fixture
 def bot(app: Flask) -> Bot:
-    wire(app)
     return bots.add(make_team("Toko"), TOKEN, None, COMMAND_LINE)
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import event, select
 
 from tests.fakes.telegram import TOKEN, FakeTelegram, Recorded, Reply, refusal, reply
 from tests.making import make_team
-from tests.webhook.wired import wire
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
@@ -75,7 +74,6 @@ def update(number: int) -> bytes:
 
 @pytest.fixture
 def bot(app: Flask) -> Bot:
-    wire(app)
     bot = bots.add(make_team("Toko"), TOKEN, None, COMMAND_LINE)
     receiving.switch_on(bot.team_id, bot.id, actor=COMMAND_LINE)
     return bot

@@ -11,7 +11,6 @@ from ulid import ULID
 from tests.fakes.telegram import TOKEN, FakeTelegram, Recorded, Reply, refusal, reply
 from tests.making import acts, make_team
 from tests.webhook.rows import an_update, make_delivery, make_endpoint
-from tests.webhook.wired import wire
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
@@ -38,7 +37,6 @@ public = pytest.mark.given(WEBHOOK_BASE_URL=BASE)
 
 @pytest.fixture
 def team(app: Flask) -> ULID:
-    wire(app)
     return make_team("Toko")
 
 
@@ -109,7 +107,7 @@ def test_the_tokens_are_nowhere_but_at_telegram(
 
 @public
 def test_telegram_may_post_before_it_has_answered(bot: Bot, telegram: FakeTelegram) -> None:
-    seen, receptions = [], runtime.receptions
+    seen, receptions = [], runtime.relay.receptions
 
     def post_at_once(recorded: Recorded) -> Reply:
         path = sent(recorded)["url"].rpartition("/")[2]
@@ -147,7 +145,7 @@ def test_a_refusal_leaves_a_bot_that_receives_as_it_was(bot: Bot, telegram: Fake
     assert reception.acknowledge is Acknowledge.NEVER
     assert reception.problem == "refused"
     assert "nonsense" in (reception.problem_text or "")
-    assert runtime.receptions.by_path(path) is not None
+    assert runtime.relay.receptions.by_path(path) is not None
 
 
 @public
@@ -181,7 +179,7 @@ def test_it_changes_over_and_back(bot: Bot, telegram: FakeTelegram) -> None:
     reception = receiving.use_polling(bot.team_id, bot.id, COMMAND_LINE)
     assert sent(telegram.calls("deleteWebhook")[0]) == {"drop_pending_updates": False}
     assert (reception.mode, reception.offset, receives(bot)) == (Mode.POLLING, None, "polling")
-    assert runtime.receptions.by_path(old) is None
+    assert runtime.relay.receptions.by_path(old) is None
     reception = receiving.use_webhook(bot.team_id, bot.id, COMMAND_LINE)
     assert (reception.mode, receives(bot)) == (Mode.WEBHOOK, "webhook")
     assert reception.lease_owner is None
@@ -198,7 +196,7 @@ def test_a_bot_stays_with_its_webhook_where_telegram_will_not_drop_it(
     with pytest.raises(TelegramRefused):
         receiving.use_polling(bot.team_id, bot.id, COMMAND_LINE)
     assert receives(bot) == "webhook"
-    assert runtime.receptions.by_path(now_set(telegram).rpartition("/")[2]) is not None
+    assert runtime.relay.receptions.by_path(now_set(telegram).rpartition("/")[2]) is not None
 
 
 @public

@@ -6,7 +6,7 @@ Idempotency-Key.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
+from tgm.proxy.presses import answered_press
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.target import FileTarget, MethodTarget, parse
 from tgm.proxy.timing import Call, noted
@@ -49,6 +50,8 @@ class Gateway:
     snapshot: Snapshot
     request_log: RequestLog
     idempotency: IdempotencyStore
+    press_answered: Callable[[str], None]
+    """Hears the callback_query_id of each button press that a program has answered itself."""
 
     def handle(self, environ: Environ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
@@ -114,13 +117,19 @@ class Gateway:
     def _forward(
         self, environ: Environ, bot: KnownBot, target: MethodTarget, whole_bytes: int
     ) -> ProxyAnswer:
-        return forward.call_method(
+        answer = forward.call_method(
             self.telegram,
             self._token(bot),
             target,
             environ,
             whole_bytes=whole_bytes,
         )
+        if target.method.lower() == "answercallbackquery" and answer.status == 200:
+            environ["wsgi.input"].seek(0)
+            press = answered_press(environ, target.query)
+            if press is not None:
+                self.press_answered(press)
+        return answer
 
     def _once(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, token: str

@@ -21,7 +21,7 @@ bp = Blueprint("webhook", __name__)
 @bp.post("/<path_token>")
 def take(path_token: str) -> Response:
     """Take an update in. Answered 200 only when it is on disk; Telegram repeats anything else."""
-    reception = runtime.receptions.by_path(path_token)
+    reception = runtime.relay.receptions.by_path(path_token)
     if reception is None:
         return api_error(404, "Not Found")
     shown = digest(request.headers.get("X-Telegram-Bot-Api-Secret-Token", ""))
@@ -32,7 +32,7 @@ def take(path_token: str) -> Response:
     raw = request.get_data(cache=False)
     try:
         found = facts.read(raw)
-        runtime.inbox.put(reception.bot_id, raw, found, utcnow())
+        runtime.relay.inbox.put(reception.bot_id, raw, found, utcnow())
     except facts.BadUpdate as bad:
         return api_error(bad.code, bad.description)
     except NotStored:

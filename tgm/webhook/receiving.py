@@ -120,7 +120,7 @@ def let_go(bot_id: ULID, actor: Actor) -> None:
         session.delete(_required(session, bot_id))
         session.get_one(Bot, bot_id).receiving = None
         _record(session, actor, "receiving.ended", bot_id)
-    runtime.pollers.wake()
+    runtime.relay.wake_pollers()
 
 
 def set_acknowledge(
@@ -143,7 +143,7 @@ def pause(team_id: ULID, bot_id: ULID, actor: Actor) -> Reception:
 def resume(team_id: ULID, bot_id: ULID, actor: Actor) -> Reception:
     """Let the bot's deliveries go on."""
     reception = _hold(team_id, bot_id, False, actor)
-    runtime.dispatcher.wake()
+    runtime.relay.wake()
     return reception
 
 

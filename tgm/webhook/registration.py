@@ -39,7 +39,7 @@ def register(bot: Bot, mode: Mode, wanted: Wanted) -> None:
         _set_webhook(bot, wanted)
     else:
         _leave_webhook(bot, wanted)
-    runtime.pollers.wake()
+    runtime.relay.wake_pollers()
 
 
 def _set_webhook(bot: Bot, wanted: Wanted) -> None:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+_PATIENCE = 5.0  # seconds
+
 log = logging.getLogger(__name__)
 
 
@@ -16,10 +18,12 @@ class Job:
     name: str
     every: float
     run: Callable[[], object]
+    at_end: bool = False
+    """Whether it runs once more when the loop stops, so that nothing stays unwritten."""
 
 
 class Loop:
-    """Runs the jobs. `stop` runs each one once more, so that nothing stays unwritten."""
+    """Runs the jobs, one at a time: what may wait for somebody else needs a loop of its own."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = jobs
@@ -31,9 +35,9 @@ class Loop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait until the last round is done."""
+        """Stop, and wait a little for the last round: a job may hang on somebody else."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_PATIENCE)
 
     def _work(self) -> None:
         due = {job: time.monotonic() + job.every for job in self._jobs}
@@ -43,7 +47,8 @@ class Loop:
                     _run(job)
                     due[job] = time.monotonic() + job.every
         for job in self._jobs:
-            _run(job)
+            if job.at_end:
+                _run(job)
 
 
 def _run(job: Job) -> None:

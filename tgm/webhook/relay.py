@@ -1,0 +1,103 @@
+"""The relay's parts, held together: what takes updates in, and what delivers them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from tgm.keys.snapshot import Snapshot
+from tgm.security.outbound import Outbound
+from tgm.security.vault import Vault
+from tgm.settings import Settings
+from tgm.shared.clock import utcnow
+from tgm.telegram.client import TelegramClient
+from tgm.webhook.acknowledge import Acknowledger
+from tgm.webhook.delivery import Deliverer, Hooks
+from tgm.webhook.dispatcher import Dispatcher
+from tgm.webhook.inbox import Inbox, Stored
+from tgm.webhook.leases import Leases
+from tgm.webhook.owners import Owner
+from tgm.webhook.polling import Pollers, Tools
+from tgm.webhook.receptions import Receptions
+from tgm.webhook.retention import Retention
+from tgm.worker.loop import Job
+
+
+class Relay:
+    """One for each process. What only takes updates in works at once; `start` begins the rest."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        vault: Vault,
+        telegram: TelegramClient,
+        snapshot: Snapshot,
+        reader: Engine,
+        writer: Engine,
+    ) -> None:
+        self._settings, self._vault, self._telegram = settings, vault, telegram
+        self._engines = reader, writer
+        self.outbound = Outbound(settings.webhook_allowed_networks)
+        self.receptions = Receptions(snapshot, reader)
+        self.acknowledger = Acknowledger(
+            telegram=telegram, vault=vault, snapshot=snapshot, receptions=self.receptions
+        )
+        self.inbox = Inbox(writer, self._stored)
+        self._retention = Retention(
+            writer,
+            reader,
+            days=settings.update_retention_days,
+            gigabytes=settings.update_retention_gb,
+        )
+        self._pollers: Pollers | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    def start(self) -> None:
+        """Begin to poll and to deliver, and take back what dead workers of this box had claimed."""
+        reader, writer = self._engines
+        owner = Owner(Path(self._settings.instance_path))
+        deliverer = Deliverer(
+            reader,
+            writer,
+            owner=owner.id,
+            settings=self._settings,
+            vault=self._vault,
+            outbound=self.outbound,
+            telegram=self._telegram,
+            hooks=Hooks(self.acknowledger.after_delivery, self.acknowledger.answered),
+        )
+        self._dispatcher = Dispatcher(deliverer, owner)
+        self._dispatcher.start()
+        tools = Tools(Leases(reader, writer), self._vault, self._telegram, self.inbox)
+        self._pollers = Pollers(tools)
+        self._pollers.start()
+
+    def wake(self) -> None:
+        """Say that something is due; does nothing where another process delivers."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+
+    def wake_pollers(self) -> None:
+        """Say that a bot is to be polled, or no longer."""
+        if self._pollers is not None:
+            self._pollers.wake()
+
+    def jobs(self) -> list[Job]:
+        """Return what the background does beside: purging, in small steps."""
+        return [Job("purge updates", 5, lambda: self._retention.purge(utcnow()))]
+
+    def stop(self) -> None:
+        """Stop in the order that loses nothing: no more intake, then deliveries under way."""
+        if self._pollers is not None:
+            self._pollers.stop()
+        self.inbox.stop()
+        if self._dispatcher is not None:
+            self._dispatcher.stop()
+        self.acknowledger.stop()
+        self.outbound.close()
+
+    def _stored(self, stored: Sequence[Stored]) -> None:
+        # The worker first: a slow acknowledgement must not delay a delivery.
+        self.wake()
+        self.acknowledger.at_once(stored)
