@@ -74,7 +74,12 @@ def test_secrets_are_sealed_anew_under_the_environments_newest_key(
     add_user("owner@example.com")
     run("bot", "add", "--token-stdin", stdin=TOKEN)
     given["ENCRYPTION_KEYS"] = f"{new},{old}"
-    assert run("rotate-keys", "--json").json == {"resealed": 1, "bots": 1, "users": 0}
+    assert run("rotate-keys", "--json").json == {
+        "resealed": 1,
+        "bots": 1,
+        "users": 0,
+        "endpoints": 0,
+    }
     given["ENCRYPTION_KEYS"] = new
     assert opened_token(given) == TOKEN
     given["ENCRYPTION_KEYS"] = old
@@ -119,7 +124,7 @@ def test_the_secrets_of_two_step_sign_in_are_sealed_anew_too(
             place = totp_place(user.id)
             user.sealed_totp = runtime.vault.seal("totp secret", place=place)
         outcome = run("rotate-keys", "--new-key", "--json")
-        assert outcome.json == {"resealed": 1, "bots": 0, "users": 1}
+        assert outcome.json == {"resealed": 1, "bots": 0, "users": 1, "endpoints": 0}
         db.session.rollback()
         sealed = db.session.scalars(select(User.sealed_totp)).one()
         assert sealed is not None

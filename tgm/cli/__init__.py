@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 from sqlalchemy.exc import DBAPIError
 
-from tgm.cli import bots, keys, people, process, teams
+from tgm.cli import bots, keys, people, process, teams, webhook
 from tgm.cli.frame import Group
 from tgm.security.redaction import redact
 from tgm.security.vault import SealBroken
@@ -24,7 +24,16 @@ def tgm() -> None:
     """TGM, the Telegram Manager."""
 
 
-for command in (process.serve, teams.team, people.user, bots.bot, keys.key, process.rotate_keys):
+for command in (
+    process.serve,
+    process.worker,
+    teams.team,
+    people.user,
+    bots.bot,
+    keys.key,
+    webhook.webhook,
+    process.rotate_keys,
+):
     tgm.add_command(command)
 
 

@@ -13,6 +13,7 @@ from tgm.bots import service as bots
 from tgm.bots.change import changing
 from tgm.cli.frame import Command, answer, application
 from tgm.extensions import runtime
+from tgm.webhook import endpoints
 
 
 @click.command(cls=Command)
@@ -22,6 +23,15 @@ def serve() -> None:
     logs.configure(app)
     database.migrate(app)
     server.serve(app)
+
+
+@click.command(cls=Command)
+def worker() -> None:
+    """Deliver and poll without serving, beside processes that do, until Ctrl-C or SIGTERM."""
+    app = create_app()
+    logs.configure(app)
+    database.migrate(app)
+    server.work(app)
 
 
 @click.command("rotate-keys", cls=Command)
@@ -40,13 +50,17 @@ def rotate_keys(new_key: bool) -> None:
         # Not the running vault, which has not seen the new key.
         vault = secretfiles.vault(settings)
         with changing() as session:
-            tokens, secrets = bots.reseal(session, vault), people.reseal(session, vault)
-            counts: dict[str, Any] = {"bots": tokens, "users": secrets}
+            counts: dict[str, Any] = {
+                "bots": bots.reseal(session, vault),
+                "users": people.reseal(session, vault),
+                "endpoints": endpoints.reseal(session, vault),
+            }
             # It concerns the whole installation, so every team's log tells of it.
             for team_id in session.scalars(select(Team.id)).all():
                 record(session, COMMAND_LINE, "encryption_keys.rotated", team_id=team_id, **counts)
         answer(
-            {"resealed": tokens + secrets, **counts},
-            f"Sealed anew under the newest encryption key: {tokens} bot tokens,"
-            f" {secrets} secrets of two-step sign-in.",
+            {"resealed": sum(counts.values()), **counts},
+            f"Sealed anew under the newest encryption key: {counts['bots']} bot tokens,"
+            f" {counts['users']} secrets of two-step sign-in,"
+            f" {counts['endpoints']} secrets of endpoints.",
         )

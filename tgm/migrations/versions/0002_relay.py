@@ -138,9 +138,7 @@ def upgrade() -> None:
     op.create_index("ix_deliveries_bot_id_seq", "deliveries", ["bot_id", "seq"])
     op.create_index("ix_deliveries_due", "deliveries", ["state", "next_at"])
     op.create_index("ix_deliveries_endpoint_id_seq", "deliveries", ["endpoint_id", "seq"])
-    op.create_index(
-        "ix_deliveries_order", "deliveries", ["endpoint_id", "state", "queue", "seq"]
-    )
+    op.create_index("ix_deliveries_order", "deliveries", ["endpoint_id", "state", "queue", "seq"])
     op.create_index("ix_deliveries_update_seq", "deliveries", ["update_seq"])
     op.create_table(
         "attempts",
