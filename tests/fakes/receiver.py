@@ -3,7 +3,6 @@
 It records the raw bytes and headers it gets. By itself it answers 200 to everything.
 """
 
-import contextlib
 import json
 import socket
 import ssl
@@ -11,10 +10,10 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from tests.fakes.listening import shut
-from tests.fakes.telegram import Recorded, Reply, _read_request, reply
+from tests.fakes.listening import Listener, shut
+from tests.fakes.telegram import Recorded, Reply, read_request, reply
 
 OK = reply(b"", 200)
 
@@ -69,10 +68,11 @@ def drips(head: bytes, rest: bytes) -> Slow:
     return Slow(head, close=True, rest=rest)
 
 
-class Receiver:
+class Receiver(Listener):
     """The server. Use it as a context; `url` is its address."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self.requests: list[Got] = []
         self.connections = 0
         self.always: Reply | Callable[[Got], Reply] = OK
@@ -81,8 +81,6 @@ class Receiver:
         self._arrival = threading.Condition()
         self._open: set[socket.socket] = set()
         self._closing = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self._listener.getsockname()[1]
 
     @property
     def url(self) -> str:
@@ -110,44 +108,32 @@ class Receiver:
             )
             return list(self.requests)
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
     def __exit__(self, *_: object) -> None:
         self._closing.set()
         self.refuse()
 
-    def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection: socket.socket) -> None:
+    def serve(self, connection: socket.socket) -> None:
         self.connections += 1
+        if self._tls is not None:
+            connection = self._tls.wrap_socket(connection, server_side=True)
+        self._open.add(connection)
         try:
-            if self._tls is not None:
-                connection = self._tls.wrap_socket(connection, server_side=True)
-            self._open.add(connection)
             with connection.makefile("rb") as stream:
-                while (recorded := _read_request(stream)) is not None:
-                    answer = self._take(recorded)
-                    if answer.gate is not None:
-                        answer.gate.wait(30)
-                    connection.sendall(answer.raw)
-                    if isinstance(answer, Slow):
-                        self._drip(connection, answer.rest)
-                    if answer.close:
-                        return
-        except (OSError, ValueError):
-            return
+                self._converse(connection, stream)
         finally:
             self._open.discard(connection)
-            with contextlib.suppress(OSError):
-                shut(connection)
+            shut(connection)
+
+    def _converse(self, connection: socket.socket, stream: Any) -> None:
+        while (recorded := read_request(stream)) is not None:
+            answer = self._take(recorded)
+            if answer.gate is not None:
+                answer.gate.wait(30)
+            connection.sendall(answer.raw)
+            if isinstance(answer, Slow):
+                self._drip(connection, answer.rest)
+            if answer.close:
+                return
 
     def _take(self, recorded: Recorded) -> Reply:
         headers = {name.lower(): value for name, value in recorded.headers}

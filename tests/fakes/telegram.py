@@ -141,6 +141,14 @@ class FakeTelegram(Listener):
                 f"only {len(self.requests)} of {count} requests reached Telegram"
             )
 
+    def wait_for_call(self, method: str, timeout: float = 10) -> list[Recorded]:
+        """Wait until a method has been called, and return its calls."""
+        with self._arrival:
+            assert self._arrival.wait_for(lambda: bool(self.calls(method)), timeout), (
+                f"{method} was not called"
+            )
+            return self.calls(method)
+
     def drop_connections(self) -> None:
         """Close every open connection, as Telegram does with idle ones."""
         for connection in list(self._open):
@@ -163,7 +171,7 @@ class FakeTelegram(Listener):
 
     def _converse(self, connection: socket.socket) -> None:
         stream = connection.makefile("rb")
-        while (recorded := _read_request(stream)) is not None:
+        while (recorded := read_request(stream)) is not None:
             answer = self._answer(recorded)
             with self._arrival:
                 self.requests.append(recorded)
@@ -213,7 +221,8 @@ class FakeTelegram(Listener):
         return refusal(404, "Not Found")
 
 
-def _read_request(stream: Any) -> Recorded | None:
+def read_request(stream: Any) -> Recorded | None:
+    """Read one request off a connection, None at its end."""
     first = stream.readline()
     if not first:
         return None
