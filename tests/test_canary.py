@@ -3,6 +3,7 @@
 A process of its own runs at LOG_LEVEL=DEBUG, so that its log is what a person would see.
 """
 
+import json
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from tests.fakes.process import Process, process, run
+from tests.fakes.receiver import Receiver
 from tests.fakes.telegram import FakeTelegram, Recorded, Reply, refusal, reply
 from tgm.auth import totp
 from tgm.security.secret import Secret
@@ -78,6 +80,7 @@ def test_no_secret_is_found_outside(
         "SECRET_KEY": SESSION_KEY,
         "ENCRYPTION_KEYS": OLD_KEY,
         "WEBHOOK_BASE_URL": "https://tgm.example.com",
+        "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
         "MAX_UPLOAD_MB": "1",
     }
     for token in (TOKEN, NEW_TOKEN):
@@ -94,6 +97,8 @@ def test_no_secret_is_found_outside(
         secrets.append(invite(spy))
         key = make_key(spy)
         secrets.append(key)
+        with Receiver() as receiver:
+            secrets += use_relay(spy, telegram, receiver, bot_id, environ)
         use_proxy(spy, telegram, bot_id, key)
         look_everywhere(spy, bot_id)
         running.end()
@@ -188,6 +193,42 @@ def make_key(spy: Spy) -> str:
     return str(re.findall(r"tgm_live_[0-9A-Za-z]{32,}", done.text)[0])
 
 
+def use_relay(
+    spy: Spy, telegram: FakeTelegram, receiver: Receiver, bot_id: str, environ: dict[str, str]
+) -> list[str]:
+    """Receive updates well and badly; return the relay's secrets."""
+    added = run("webhook", "add", bot_id, receiver.url, "--json", environ=environ)
+    endpoint = json.loads(added.stdout)
+    turned = run("webhook", "rotate-secret", endpoint["id"], "--json", environ=environ)
+    asked = json.loads(telegram.wait_for_call("setWebhook")[-1].body)
+    path = asked["url"].removeprefix("https://tgm.example.com")
+    secret = {"X-Telegram-Bot-Api-Secret-Token": asked["secret_token"]}
+    press = {"id": "1", "from": {"id": 5, "is_bot": False, "first_name": "A"}, "data": "x"}
+    update = {"update_id": 1, "callback_query": {**press, "chat_instance": "1"}}
+    # The receiver repeats what it got: other people's answers are shown on the screens.
+    receiver.always = lambda got: reply(json.dumps(got.headers).encode(), 500)
+    for target, headers, body in (
+        (path, secret, json.dumps(update)),
+        (path, secret, json.dumps(update)),
+        (path, {"X-Telegram-Bot-Api-Secret-Token": asked["secret_token"][:-1]}, "{}"),
+        (path[:-1] + "x", secret, "{}"),
+        (path, secret, "no json"),
+        (path, secret, "x" * 1_100_000),
+    ):
+        url = spy.process.served.url + target
+        spy.keep(requests.post(url, data=body, headers=headers, timeout=30))
+    receiver.wait_for(1)
+    telegram.wait_for_call("answerCallbackQuery")
+    for arguments in (("list",), ("pause", endpoint["id"]), ("resume", endpoint["id"])):
+        spy.answers.append(run("webhook", *arguments, "--json", environ=environ).stdout)
+    for page in (f"/dashboard/bots/{bot_id}/webhook", "/dashboard/deliveries"):
+        assert "</html>" in spy.get(page)
+    shown = re.findall(r"/dashboard/deliveries/[0-9A-Z]{26}", spy.get("/dashboard/deliveries"))
+    assert "X-Webhook-Signature" in spy.get(shown[0])
+    whole = [endpoint["secret"], json.loads(turned.stdout)["secret"]]
+    return [*(each.removeprefix("whsec_") for each in whole), path.split("/")[-1], *secret.values()]
+
+
 def use_proxy(spy: Spy, telegram: FakeTelegram, bot_id: str, key: str) -> None:
     """Make calls of every outcome; Telegram repeats the token wherever it can."""
     token = NEW_TOKEN
@@ -214,6 +255,7 @@ def use_proxy(spy: Spy, telegram: FakeTelegram, bot_id: str, key: str) -> None:
     for method, status in calls:
         verb = "GET" if method.startswith("file/") else "POST"
         assert spy.call(f"{bot_id}/{method}", key, verb).status_code == status, method
+    assert spy.call(f"{bot_id}/getUpdates", key).status_code == 409
     for _ in range(2):
         assert spy.call(f"{bot_id}/sendMessage", key, headers=once).ok
     assert spy.call(f"{bot_id}/sendPhoto", key, headers=once).status_code == 422
@@ -250,6 +292,8 @@ def use_command_line(environ: dict[str, str], secrets: list[str]) -> str:
         (("user", "add", EMAIL, "--role", "owner", "--password-stdin"), NEW_PASSWORD, environ),
         (("user", "add", EMAIL, "--role", "owner", "--password", NEW_PASSWORD), "", environ),
         (("key", "revoke", secrets[-1]), "", environ),
+        (("webhook", "list"), "", environ),
+        (("webhook", "add", "nonsense", "http://10.0.0.1/x"), "", environ),
         (("rotate-keys", "--json"), "", both),
         (("rotate-keys",), "", only_new),
         (("rotate-keys",), "", environ),
