@@ -7,6 +7,13 @@ from ulid import ULID
 
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
 from tests.making import PASSWORD
+from tests.webhook.rows import (
+    an_update,
+    make_attempt,
+    make_delivery,
+    make_endpoint,
+    make_reception,
+)
 from tgm.audit.service import Actor
 from tgm.auth import service as people
 from tgm.auth.roles import Role
@@ -19,8 +26,21 @@ from tgm.keys.models import ApiKey
 from tgm.keys.rights import Rights
 from tgm.proxy.requestlog import LogRow
 from tgm.shared.clock import utcnow
+from tgm.telegram.catalog import UPDATE_KINDS
+from tgm.webhook.models import Mode, State
+from tgm.webhook.replay import Filter
+from tgm.webhook.replaying import replays
 
 LONG_NAME = "Notifications of the warehouse in Yogyakarta"
+
+
+@dataclass(frozen=True)
+class Relayed:
+    """What the relay has done."""
+
+    endpoint_id: ULID
+    delivery_id: ULID
+    replay_id: ULID
 
 
 @dataclass(frozen=True)
@@ -32,6 +52,7 @@ class Stock:
     key: ApiKey
     colleague_id: ULID
     invitation: str
+    relayed: Relayed
 
     @property
     def values(self) -> dict[str, str]:
@@ -40,6 +61,9 @@ class Stock:
             "bot_id": str(self.bot.id),
             "key_id": str(self.key.id),
             "user_id": str(self.colleague_id),
+            "endpoint_id": str(self.relayed.endpoint_id),
+            "delivery_id": str(self.relayed.delivery_id),
+            "replay_id": str(self.relayed.replay_id),
         }
 
 
@@ -63,7 +87,30 @@ def make_stock(owner: Person, telegram: FakeTelegram) -> Stock:
     token = people.invite(place, Role.MEMBER, None, actor, now)
     people.invite(place, Role.VIEWER, "wati@example.com", actor, now)
     _note_calls(team, bot, key)
-    return Stock(owner, bot, key, colleague.id, token.value)
+    relayed = _relay(team, bot, actor)
+    return Stock(owner, bot, key, colleague.id, token.value, relayed)
+
+
+def _relay(team: ULID, bot: Bot, actor: Actor) -> Relayed:
+    """Receive for the bot: one endpoint that works, one that fails, and what went to them."""
+    now = utcnow()
+    make_reception(bot.id, Mode.POLLING, allowed_updates=list(UPDATE_KINDS))
+    good = make_endpoint(bot.id, "Shop")
+    failing = make_endpoint(bot.id, "Staging", last_error="HTTP 503", failing_since=now)
+    for number in range(12):
+        text = f"Ada orderan masuk #{2437234 + number}. Konfirmasi?"
+        at = now - timedelta(minutes=12 - number)
+        done = {"state": State.DELIVERED, "attempts_made": 1, "last_status": 200, "next_at": None}
+        delivery = make_delivery(good, an_update(number, text), at=at, finished_at=at, **done)
+        make_attempt(delivery, status=200, milliseconds=41, response_body=b'{"ok":true}')
+    late = make_delivery(
+        failing, an_update(50), attempts_made=2, last_status=503, last_error="HTTP 503"
+    )
+    make_attempt(late, 1)
+    make_attempt(late, 2, status=None, error="timeout", milliseconds=15_000, response_body=None)
+    replay = replays.start(team, Filter(endpoint=good.id, chat=-1), actor)
+    replays.join(5)
+    return Relayed(good.id, late.id, replay.id)
 
 
 def _note_calls(team: ULID, bot: Bot, key: ApiKey) -> None:
