@@ -188,10 +188,10 @@ def test_order_holds_for_two_workers_although_deliveries_fail_at_random(
         assert [number for number in taken if number in numbers] == numbers
 
 
-def test_two_workers_deliver_ten_thousand_without_a_repeat(
+def test_two_dispatchers_of_a_process_deliver_without_a_repeat(
     app: Flask, endpoint: Endpoint, receiver: Receiver
 ) -> None:
-    count = 10_000
+    count = 3000
     many(endpoint, shuffled(count, 300, seed=5), at=utcnow())
     begun = time.monotonic()
     with ExitStack() as stack:
@@ -251,11 +251,11 @@ def process(instance: Path) -> Iterator[subprocess.Popen[str]]:
                 stream.close()
 
 
-def test_two_processes_deliver_without_a_repeat(
+def test_two_processes_deliver_ten_thousand_without_a_repeat(
     app: Flask, endpoint: Endpoint, receiver: Receiver
 ) -> None:
-    count = 3000
-    many(endpoint, shuffled(count, 100, seed=6), at=utcnow())
+    count = 10_000
+    many(endpoint, shuffled(count, 300, seed=6), at=utcnow())
     with ExitStack() as stack:
         workers = [stack.enter_context(process(runtime.settings.instance_path)) for _ in range(2)]
         assert all(worker.stdout and worker.stdout.readline() for worker in workers)

@@ -292,6 +292,15 @@ def test_a_process_that_stops_lets_others_poll_at_once(
     assert process().leases.hold(clock.now()) == {str(bot.id)}
 
 
+def test_what_a_dead_process_polled_is_anybodys_at_once(
+    tools: Tools, process: Callable[[], Tools], bot: Bot, clock: Clock
+) -> None:
+    other = process().leases
+    assert other.hold(clock.now()) == set()
+    other.free(tools.leases.owner)
+    assert other.hold(clock.now()) == {str(bot.id)}
+
+
 def test_it_ends_when_the_bot_is_received_otherwise(poller: Poller, bot: Bot) -> None:
     receiving.hand_back(bot.team_id, bot.id, COMMAND_LINE)
     assert poller.turn() is None

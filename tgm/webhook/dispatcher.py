@@ -23,19 +23,24 @@ _GRACE_SECONDS = 5.0
 
 
 class Dispatcher:
-    """Runs a Deliverer. `wake` says that there is something new; without, it looks by itself."""
+    """Runs a Deliverer. `wake` says that there is something new; without, it looks by itself.
+
+    `bury` is told the id of each dead worker whose claims were taken back.
+    """
 
     def __init__(
         self,
         deliverer: Deliverer,
         owner: Owner,
         *,
+        bury: Callable[[str], object] = lambda _owner: None,
         clock: Callable[[], datetime] = utcnow,
         most_threads: int = MOST_THREADS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._deliverer = deliverer
         self._owner = owner
+        self._bury_more = bury
         self._clock = clock
         self._most = most_threads
         self._look_seconds = look_seconds
@@ -49,8 +54,12 @@ class Dispatcher:
 
     def start(self) -> None:
         """Take back what dead workers of this box had claimed, then begin in the background."""
-        self._owner.bury(self._deliverer.release)
+        self._owner.bury(self._bury)
         self._looker.start()
+
+    def _bury(self, owner: str) -> None:
+        self._deliverer.release(owner)
+        self._bury_more(owner)
 
     def wake(self) -> None:
         """Look now. Costs nothing, and may be called from any thread."""

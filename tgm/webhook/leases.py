@@ -37,10 +37,11 @@ class Turn:
 class Leases:
     """One process's leases. A poller that has lost its lease changes nothing any more."""
 
-    def __init__(self, reader: Engine, writer: Engine) -> None:
+    def __init__(self, reader: Engine, writer: Engine, owner: str | None = None) -> None:
+        """`owner` is the worker's id, so that who buries it frees its leases too."""
         self._reader = reader
         self._writer = writer
-        self.owner = str(new_id())
+        self.owner = owner or str(new_id())
 
     def hold(self, now: datetime) -> set[str]:
         """Renew what this process holds, take what is free, and return the ids of all its bots."""
@@ -86,11 +87,16 @@ class Leases:
 
     def release(self) -> None:
         """Let other processes poll at once."""
-        if not self._is_there_one(self._mine):
+        self.free(self.owner)
+
+    def free(self, owner: str) -> None:
+        """Let others poll at once what `owner`, which is gone, had leased."""
+        theirs = _receptions.c.lease_owner == owner
+        if not self._is_there_one(theirs):
             return
         with self._writer.begin() as connection:
             connection.execute(
-                update(_receptions).where(self._mine).values(lease_owner=None, leased_until=None)
+                update(_receptions).where(theirs).values(lease_owner=None, leased_until=None)
             )
 
     @property

@@ -1,5 +1,6 @@
 """Keeping what became of attempts. Those that end together share one commit."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, or_, 
 from tgm.webhook.candidates import deliveries, endpoints
 from tgm.webhook.models import Attempt, State
 from tgm.webhook.schedule import GIVE_UP_AFTER
+
+log = logging.getLogger(__name__)
 
 GONE = "gone"
 FAILING = "failing"
@@ -180,8 +183,10 @@ def _note(connection: Connection, endpoint_id: str, ended: Sequence[Ended]) -> N
 def _pause(
     connection: Connection, endpoint_id: str, because: str, at: datetime, *conditions: Any
 ) -> None:
-    connection.execute(
+    paused = connection.execute(
         update(endpoints)
         .where(endpoints.c.id == endpoint_id, endpoints.c.paused_because.is_(None), *conditions)
         .values(paused_because=because, paused_at=at)
     )
+    if paused.rowcount:
+        log.warning("endpoint %s is paused: %s", endpoint_id, because)

@@ -67,9 +67,10 @@ class Relay:
             telegram=self._telegram,
             hooks=Hooks(self.acknowledger.after_delivery, self.acknowledger.answered),
         )
-        self._dispatcher = Dispatcher(deliverer, owner)
+        leases = Leases(reader, writer, owner.id)
+        self._dispatcher = Dispatcher(deliverer, owner, bury=leases.free)
         self._dispatcher.start()
-        tools = Tools(Leases(reader, writer), self._vault, self._telegram, self.inbox)
+        tools = Tools(leases, self._vault, self._telegram, self.inbox)
         self._pollers = Pollers(tools)
         self._pollers.start()
 
