@@ -55,6 +55,34 @@ ADDRESSES = {
     "dashboard.account.sign_out_everywhere": N_("Ends all your sessions, this one too."),
     "dashboard.account.choose_team": N_("Chooses which of your teams is shown."),
     "dashboard.audit.index": N_("The audit log: who did what."),
+    "dashboard.webhooks.show": N_("How a bot receives, its endpoints, and what waits."),
+    "dashboard.webhooks.activate": N_(
+        "Adds the first endpoint, switches receiving on and shows the secret, once."
+    ),
+    "dashboard.webhooks.choose": N_("Chooses the kinds of update that Telegram sends."),
+    "dashboard.webhooks.check": N_("Asks Telegram how the bot's webhook stands."),
+    "dashboard.webhooks.use_webhook": N_("Lets Telegram send the updates to TGM."),
+    "dashboard.webhooks.use_polling": N_("Lets TGM fetch the updates from Telegram."),
+    "dashboard.webhooks.take_back": N_("Takes a bot back that another program receives for."),
+    "dashboard.webhooks.hand_back": N_("Stops receiving and leaves the bot to another program."),
+    "dashboard.webhooks.pause": N_("Holds a bot's deliveries; updates are still kept."),
+    "dashboard.webhooks.resume": N_("Lets a bot's deliveries go on."),
+    "dashboard.webhooks.acknowledge": N_("Chooses when button presses are answered."),
+    "dashboard.webhooks.endpoints.add": N_("Adds an endpoint and shows its secret, once."),
+    "dashboard.webhooks.endpoints.edit": N_("Changes an endpoint's name, URL and filter."),
+    "dashboard.webhooks.endpoints.pause": N_("Holds an endpoint's deliveries."),
+    "dashboard.webhooks.endpoints.resume": N_("Lets an endpoint's deliveries go on."),
+    "dashboard.webhooks.endpoints.remove": N_("Deletes an endpoint with its deliveries."),
+    "dashboard.webhooks.endpoints.rotate_secret": N_("Makes a new secret and shows it, once."),
+    "dashboard.webhooks.endpoints.test": N_("Sends a test update to an endpoint."),
+    "dashboard.deliveries.index": N_(
+        "Deliveries, the newest first; the filter stands in the address."
+    ),
+    "dashboard.deliveries.detail": N_("A delivery: the update, each attempt, the signature."),
+    "dashboard.deliveries.replay_one": N_("Delivers an update to its endpoint again."),
+    "dashboard.deliveries.replay_all": N_("Delivers all that match the filter again."),
+    "dashboard.deliveries.progress": N_("How far a replay is."),
+    "webhook.take": N_("Takes updates from Telegram; the place is a secret of each bot."),
     "proxy.call": N_("Takes everything below this address; what is no call gets 404 or 405."),
 }
 
@@ -69,6 +97,11 @@ TABLES = {
     "api_keys": N_("API keys: hash, last four characters, rights, expiry, last use."),
     "api_key_bots": N_("Which bots an API key may use, where it may not use all."),
     "revision": N_("One number that grows with every change of a bot or key."),
+    "receptions": N_("How TGM receives each bot's updates; of its secrets only hashes."),
+    "endpoints": N_("Where updates go: URL, filter, sealed secret, state."),
+    "updates": N_("Updates as Telegram sent them, byte for byte."),
+    "deliveries": N_("Each update's way to each endpoint, and where it stands."),
+    "attempts": N_("Each try to deliver: time, status, answer, signature."),
     "request_log": N_("One row for each call, without its body."),
     "idempotency": N_("Answers remembered for an Idempotency-Key, for 24 hours."),
 }
@@ -89,7 +122,8 @@ class Address:
     def audience(self) -> str:
         """Whom it serves: `programs`, `screens` (who has signed in) or `public`."""
         blueprint = self.endpoint.partition(".")[0]
-        return {"proxy": "programs", "dashboard": "screens"}.get(blueprint, "public")
+        kinds = {"proxy": "programs", "webhook": "programs", "dashboard": "screens"}
+        return kinds.get(blueprint, "public")
 
 
 def addresses(rules: Iterable[Rule]) -> dict[str, list[Address]]:
