@@ -1,5 +1,6 @@
 """The whole program, run as a person runs it."""
 
+import json
 import signal
 import socket
 from pathlib import Path
@@ -32,6 +33,14 @@ def test_the_first_start_makes_what_it_needs_and_shows_the_way_in(
             assert mode(tmp_path / name) == 0o600, name
         token = target.rpartition("/")[2]
     assert token not in (tmp_path / "log").read_text()
+
+
+def test_a_script_gets_address_and_link_as_json(environ: dict[str, str], tmp_path: Path) -> None:
+    with process(environ, tmp_path / "log", "--json") as started:
+        said = json.loads(started.output)
+        assert len(started.output.splitlines()) == 1
+    assert said["address"].startswith("http://127.0.0.1:")
+    assert said["setup"].startswith(said["address"] + "/auth/setup/")
 
 
 def test_once_there_is_a_user_no_link_is_shown(environ: dict[str, str], tmp_path: Path) -> None:

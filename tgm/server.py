@@ -1,11 +1,13 @@
 """Serving with waitress, fitted to a gateway: many connections, large bodies, little memory."""
 
 import contextlib
+import json
 import logging
 import resource
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -73,16 +75,18 @@ def options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def serve(app: Flask) -> None:
-    """Serve until SIGTERM or Ctrl-C, then finish what is under way. Prints the address."""
+def serve(app: Flask, *, as_json: bool = False) -> None:
+    """Serve until SIGTERM or Ctrl-C, then finish what is under way.
+
+    Prints the address and, until there is a user, the way in; as one JSON object for scripts.
+    """
     with app.app_context():
         settings = runtime.settings
         relay, loops = runtime.relay, _loops(app)
         server = build(app, settings)
-        print(f"TGM is serving on {address(server)}", flush=True)
-        if not people.has_users():
-            link = address(server) + setup_link.path(app)
-            print(f"Nobody can sign in yet. Set TGM up here, once: {link}", flush=True)
+        link = None if people.has_users() else address(server) + setup_link.path(app)
+        for line in _announcement(address(server), link, as_json):
+            print(line, flush=True)
     for loop in loops:
         loop.start()
     relay.start()
@@ -128,6 +132,15 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
     return Loop(jobs(runtime.request_log, runtime.idempotency) + runtime.relay.jobs()), Loop(
         [asking]
     )
+
+
+def _announcement(own: str, link: str | None, as_json: bool) -> Iterator[str]:
+    if as_json:
+        yield json.dumps({"address": own, "setup": link})
+        return
+    yield f"TGM is serving on {own}"
+    if link:
+        yield f"Nobody can sign in yet. Set TGM up here, once: {link}"
 
 
 def address(server: TcpWSGIServer) -> str:

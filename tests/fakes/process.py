@@ -15,6 +15,7 @@ from tests.fakes.serving import Served
 from tgm.settings import PROJECT
 
 START_SECONDS = 30
+QUIET_SECONDS = 0.2
 
 
 def run(
@@ -43,7 +44,7 @@ def _own(environ: Mapping[str, str]) -> dict[str, str]:
 class Process:
     """A serving process. `served` speaks to it; `output` is what it has printed so far."""
 
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[bytes]
     served: Served
     output: str
     log: Path
@@ -64,26 +65,19 @@ class Process:
 
 
 @contextmanager
-def process(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
-    """Run `python -m tgm serve`; its standard error goes to `log`."""
+def process(environ: Mapping[str, str], log: Path, *words: str) -> Iterator[Process]:
+    """Run `python -m tgm serve` with `words`; its standard error goes to `log`."""
     with log.open("a") as errors:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "tgm", "serve"],
+            [sys.executable, "-m", "tgm", "serve", *words],
             cwd=PROJECT,
             env=_own(environ),
             stdout=subprocess.PIPE,
             stderr=errors,
-            text=True,
         )
     try:
-        first = _line(popen, log)
-        rest = ""
-        while popen.stdout and select.select([popen.stdout], [], [], 0.2)[0]:
-            line = popen.stdout.readline()
-            if not line:
-                break
-            rest += line
-        yield Process(popen, Served(first.split()[-1]), first + rest, log)
+        said = _said(popen, log)
+        yield Process(popen, Served(said.splitlines()[0].split()[-1]), said, log)
     finally:
         if popen.poll() is None:
             popen.kill()
@@ -92,12 +86,17 @@ def process(environ: Mapping[str, str], log: Path) -> Iterator[Process]:
             popen.stdout.close()
 
 
-def _line(popen: subprocess.Popen[str], log: Path) -> str:
+def _said(popen: subprocess.Popen[bytes], log: Path) -> str:
+    """Return the first line and what follows it at once, read past Python's own buffer."""
+    said = b""
     until = time.monotonic() + START_SECONDS
     while popen.stdout is not None and time.monotonic() < until:
-        if select.select([popen.stdout], [], [], 0.5)[0]:
-            line = popen.stdout.readline()
-            if line:
-                return line
-            break
+        quiet = not select.select([popen.stdout], [], [], QUIET_SECONDS)[0]
+        if quiet and b"\n" in said:
+            return said.decode()
+        if not quiet:
+            part = os.read(popen.stdout.fileno(), 4096)
+            if not part:
+                break
+            said += part
     raise AssertionError(f"it does not serve: {log.read_text()}")

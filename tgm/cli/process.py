@@ -17,12 +17,13 @@ from tgm.webhook import endpoints
 
 
 @click.command(cls=Command)
-def serve() -> None:
+@click.pass_obj
+def serve(as_json: bool) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     app = create_app()
     logs.configure(app)
     database.migrate(app)
-    server.serve(app)
+    server.serve(app, as_json=as_json)
 
 
 @click.command(cls=Command)
