@@ -1,0 +1,1 @@
+// The live inspector: an EventSource for the lists, and polling where there is none.

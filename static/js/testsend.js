@@ -1,0 +1,1 @@
+// Test send: the keyboard builder, the preview and the upload's progress.
