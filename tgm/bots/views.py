@@ -1,6 +1,6 @@
 """The bots' screens."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from htmx_flask import request as htmx_request
@@ -19,6 +19,12 @@ from tgm.shared.errors import TgmError
 from tgm.webhook import forgetting, reading, receiving
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
+
+
+@bp.app_template_global()
+def has_screen(endpoint: str) -> bool:
+    """Tell whether a page of this name exists."""
+    return endpoint in current_app.view_functions
 
 
 @bp.get("")
