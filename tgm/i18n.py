@@ -1,10 +1,21 @@
-"""Two languages, English and Indonesian: chosen by a switch, else by the browser."""
+"""How a page looks to its reader: language, time zone and theme.
 
+Two languages, English and Indonesian: chosen by a switch, else by the browser. Times are in the
+zone that the browser says it is in, by a cookie that a script sets; in UTC without one.
+"""
+
+from datetime import UTC, datetime
+from urllib.parse import unquote
+
+from babel.dates import get_timezone
 from flask import Flask, has_request_context, request, session
+from flask_babel import to_utc
 
 from tgm.extensions import babel
 
 LANGUAGES = {"en": "English", "id": "Bahasa Indonesia"}
+THEMES = ("system", "light", "dark")
+ZONE_COOKIE = "tgm_zone"
 
 
 def chosen_language() -> str:
@@ -17,11 +28,49 @@ def chosen_language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES)) or "en"
 
 
+def chosen_theme() -> str:
+    """Return `system`, `light` or `dark`."""
+    chosen = session.get("theme") if has_request_context() else None
+    return str(chosen) if chosen in THEMES else THEMES[0]
+
+
+def chosen_zone() -> str:
+    """Return the name of the reader's time zone, such as `Asia/Jakarta`."""
+    if has_request_context():
+        name = unquote(request.cookies.get(ZONE_COOKIE, ""))
+        if name and _is_zone(name):
+            return name
+    return "UTC"
+
+
+def aware(local: datetime) -> datetime:
+    """Return the time that a reader meant who wrote `local` into a field."""
+    utc: datetime = to_utc(local)
+    return utc.replace(tzinfo=UTC)
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        get_timezone(name)
+    except (LookupError, ValueError, OSError):
+        # A name that is a path, or no name at all: the cookie is the browser's word only.
+        return False
+    return True
+
+
 def init_app(app: Flask) -> None:
-    """Bind the extension, and give templates the choice of languages."""
+    """Bind the extension, and give templates the choice of languages and themes."""
     babel.init_app(
         app,
         locale_selector=chosen_language,
+        timezone_selector=chosen_zone,
         default_translation_directories=str(app.root_path) + "/translations",
     )
-    app.context_processor(lambda: {"languages": LANGUAGES, "language": chosen_language()})
+    app.context_processor(
+        lambda: {
+            "languages": LANGUAGES,
+            "language": chosen_language(),
+            "theme": chosen_theme(),
+            "zone": chosen_zone(),
+        }
+    )

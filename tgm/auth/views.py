@@ -25,7 +25,7 @@ from tgm.auth.forms import ROLE_NAMES, JoinForm, SecondStepForm, SetUpForm, Sign
 from tgm.auth.redirects import fresh_session, local_page
 from tgm.auth.service import Person
 from tgm.extensions import login_manager
-from tgm.i18n import LANGUAGES
+from tgm.i18n import LANGUAGES, THEMES
 from tgm.refusals import beside_fields
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_
@@ -140,6 +140,15 @@ def language() -> ResponseReturnValue:
     return redirect(local_page(request.form.get("next"), url_for("dashboard.home")), 303)
 
 
+@bp.post("/theme")
+def theme() -> ResponseReturnValue:
+    """Remember whether pages are light or dark, or as the reader's system is."""
+    chosen = request.form.get("theme")
+    if chosen in THEMES:
+        session["theme"] = chosen
+    return redirect(local_page(request.form.get("next"), url_for("dashboard.home")), 303)
+
+
 def _join_as(person: Person, token: str) -> ResponseReturnValue:
     if request.method == "POST":
         team_id: ULID = service.join_as(person, token, access.current_actor(), utcnow())
@@ -153,7 +162,8 @@ def _enter(person: Person, target: str | None = None) -> ResponseReturnValue:
     target = target or _next()
     fresh_session()
     login_user(person)
-    service.signed_in(person, request.remote_addr)
+    token = service.signed_in(person, request.remote_addr, request.user_agent.string)
+    session[access.TOKEN] = token.value
     return redirect(target, 303)
 
 
@@ -163,7 +173,7 @@ def _half_way() -> Person | None:
     if not state or not 0 <= time.time() - state["at"] <= _HALF_WAY_SECONDS:
         return None
     # A password that was changed meanwhile has raised the epoch: the first step is void.
-    return access.load_person(cast(str, state["id"]))
+    return access.person_by_password(cast(str, state["id"]))
 
 
 def _next() -> str:
