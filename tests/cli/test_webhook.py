@@ -1,9 +1,18 @@
 """Endpoints on the command line."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import pytest
 
 from tests.cli.conftest import Outcome, Run
 from tests.fakes.telegram import TOKEN, FakeTelegram
+from tests.webhook.rows import an_update, make_delivery
+from tgm import create_app, database
+from tgm.settings import Settings
+from tgm.shared.ids import parse_id
+from tgm.webhook import endpoints
+from tgm.webhook.models import State
 
 URL = "https://orders.example.invalid/hook"
 
@@ -76,6 +85,47 @@ def test_nothing_to_replay_is_no_error(run: Run, added: Outcome) -> None:
     assert outcome.code == 0
     assert len(outcome.out.splitlines()) == 1
     assert run("webhook", "replay", added.json["id"]).code == 1
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Deliveries to one endpoint: `arrived` did, `dead` did not."""
+
+    endpoint_id: str
+    arrived: str
+    dead: str
+
+
+@pytest.fixture
+def delivered(given: Mapping[str, str], added: Outcome) -> Delivered:
+    app = create_app(Settings.load(dict(given), dotenv=None))
+    with app.app_context():
+        endpoint_id = parse_id(added.json["id"])
+        assert endpoint_id is not None
+        endpoint = endpoints.get(endpoints.team_of(endpoint_id), endpoint_id)
+        arrived = make_delivery(endpoint, an_update(1), state=State.DELIVERED, next_at=None)
+        dead = make_delivery(endpoint, an_update(2), state=State.DEAD, next_at=None)
+        found = Delivered(str(endpoint_id), str(arrived.id), str(dead.id))
+    database.close(app)
+    return found
+
+
+def test_one_delivery_is_replayed_as_a_new_one_that_names_it(
+    run: Run, delivered: Delivered
+) -> None:
+    answer = run("webhook", "replay", delivered.arrived, "--json").json
+    assert (answer["replayed"], answer["origin_id"]) == (1, delivered.arrived)
+    assert answer["id"] not in {delivered.arrived, delivered.dead}
+
+
+def test_all_that_match_are_replayed_and_counted(run: Run, delivered: Delivered) -> None:
+    dead = run(
+        "webhook", "replay", "--endpoint", delivered.endpoint_id, "--state", "dead", "--json"
+    )
+    assert dead.json == {"replayed": 1, "matched": 1}
+    # What that one made is on its way, and is left out.
+    both = run("webhook", "replay", "--endpoint", delivered.endpoint_id, "--json")
+    assert both.json == {"replayed": 2, "matched": 2}
 
 
 def test_an_unknown_bot_or_kind_is_refused(run: Run, bot_id: str) -> None:
