@@ -7,7 +7,7 @@ of it and gets one plain engine. What needs a dialect is said in this module and
 """
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import flask_migrate
 from flask import Flask
-from sqlalchemy import Connection, Engine, Insert, Table, event, func, select
+from sqlalchemy import Connection, Engine, Insert, Table, case, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -107,6 +107,34 @@ def insert_or_ignore(engine: Engine | Connection, table: Table) -> Insert:
     if engine.dialect.name == "sqlite":
         return sqlite.insert(table).on_conflict_do_nothing()
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_add(
+    engine: Engine | Connection, table: Table, add: Sequence[str], most: Sequence[str] = ()
+) -> Insert:
+    """Return an INSERT for `table` that adds to a row which is there already under its primary key.
+
+    `add` names the columns to sum, `most` those that keep the greater value.
+    """
+    is_sqlite = engine.dialect.name == "sqlite"
+    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    old, new = table.c, insert.excluded
+    sums = {name: old[name] + new[name] for name in add}
+    tops = {name: case((new[name] > old[name], new[name]), else_=old[name]) for name in most}
+    return insert.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns), set_={**sums, **tops}
+    )
+
+
+def insert_or_replace(engine: Engine | Connection, table: Table, columns: Sequence[str]) -> Insert:
+    """Return an INSERT for `table` that gives `columns` their new values where a row is there
+    already under its primary key."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    return insert.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: insert.excluded[name] for name in columns},
+    )
 
 
 def take_turns(session: Session, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The request log and the answers remembered for an Idempotency-Key."""
+"""The request log, its figures, and the answers remembered for an Idempotency-Key."""
 
 from datetime import datetime
 
@@ -37,6 +37,30 @@ class RequestLogEntry(Base):
     bytes_out: Mapped[int] = mapped_column(BigInteger)
     milliseconds: Mapped[int] = mapped_column(Integer)
     error: Mapped[str | None] = mapped_column(String(32))
+
+
+class RequestFigure(Base):
+    """How many calls of one kind there were in one step of time: what charts are drawn from.
+
+    Each call counts several times: for its team (`about` is `team`), in steps of 300 and of 3600
+    `step` seconds, and for its bot (`bot`) and its key (`key`), by the hour only. `subject_id` is
+    the id of what it is about. `at` is when the step began; `status` is its hundreds, such as 4.
+    """
+
+    __tablename__ = "request_figures"
+    __table_args__ = (
+        Index("ix_request_figures_step_at", "step", "at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    team_id: Mapped[ULID] = mapped_column(UlidType, primary_key=True)
+    about: Mapped[str] = mapped_column(String(8), primary_key=True)
+    step: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    subject_id: Mapped[ULID] = mapped_column(UlidType, primary_key=True)
+    source: Mapped[str] = mapped_column(String(8), primary_key=True)
+    status: Mapped[int] = mapped_column(Integer, primary_key=True)
+    calls: Mapped[int] = mapped_column(BigInteger)
 
 
 class IdempotencyEntry(Base):

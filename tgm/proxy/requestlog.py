@@ -13,6 +13,7 @@ from ulid import ULID
 
 from tgm.extensions import db, runtime
 from tgm.keys.models import ApiKey
+from tgm.proxy import counting
 from tgm.proxy.models import RequestLogEntry
 from tgm.shared.paging import Page, page_of
 from tgm.telegram import catalog
@@ -90,18 +91,23 @@ class RequestLog:
             log.error("a row of the request log cannot be stored: %s", type(error).__name__)
 
     def purge(self, now: datetime) -> None:
-        """Delete what is older than the log is kept, in steps that let others write in between."""
+        """Delete what is older than the log is kept, in steps that let others write in between.
+
+        Its figures go as well, in their own time.
+        """
         old = select(_table.c.id).where(_table.c.at < now - self._keep).limit(_PURGE_STEP)
         gone = _PURGE_STEP
         while gone == _PURGE_STEP:
             with self._engine.begin() as connection:
                 gone = connection.execute(delete(_table).where(_table.c.id.in_(old))).rowcount
+        counting.purge(self._engine, counting.figures, now, self._keep)
 
 
 def _insert(connection: Connection, rows: list[LogRow]) -> None:
     connection.execute(
         insert(_table), [{name: getattr(row, name) for name in LogRow.__slots__} for row in rows]
     )
+    counting.note(connection, rows)
     # Rows come in the order of the calls' ends, so the last one of a key counts.
     for key_id, at in {row.key_id: row.at for row in rows if row.error != "unauthorized"}.items():
         connection.execute(

@@ -219,3 +219,60 @@ class Attempt(Base):
     response_headers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)
     called: Mapped[str | None] = mapped_column(String(255))
+
+
+class Outcome(StrEnum):
+    """How an attempt ended: delivered, failed and to be tried again, or failed for the last time.
+
+    The last of them gives its delivery up.
+    """
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+
+
+class DeliveryFigure(Base):
+    """How many attempts at an endpoint ended in one way in one step of time, for charts.
+
+    Each counts in a step of 300 and in one of 3600 `step` seconds. `at` is when the step began.
+    `milliseconds` is from the delivery's making to the attempt's end, all of them together, and
+    `slowest` the longest.
+    """
+
+    __tablename__ = "delivery_figures"
+    __table_args__ = (
+        Index("ix_delivery_figures_step_at", "step", "at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    endpoint_id: Mapped[ULID] = mapped_column(
+        ForeignKey("endpoints.id", ondelete="CASCADE"), primary_key=True
+    )
+    step: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    outcome: Mapped[Outcome] = mapped_column(_words(Outcome), primary_key=True)
+    attempts: Mapped[int] = mapped_column(BigInteger)
+    milliseconds: Mapped[int] = mapped_column(BigInteger)
+    slowest: Mapped[int] = mapped_column(BigInteger)
+
+
+class Chat(Base):
+    """A chat that a bot has got an update from, for people to choose from.
+
+    `kind` is Telegram's word (`private`, `group`, `supergroup`, `channel`); `title` is what it is
+    called, a person's name in a private one; `words` is what it is searched by, in lower case.
+    """
+
+    __tablename__ = "chats"
+    __table_args__ = (Index("ix_chats_bot_id_last_seen_at", "bot_id", "last_seen_at"),)
+
+    bot_id: Mapped[ULID] = mapped_column(
+        ForeignKey("bots.id", ondelete="CASCADE"), primary_key=True
+    )
+    chat_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(16))
+    title: Mapped[str] = mapped_column(String(255))
+    username: Mapped[str | None] = mapped_column(String(64))
+    words: Mapped[str] = mapped_column(String(400))
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

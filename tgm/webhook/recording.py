@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, or_, select, update
 
+from tgm.webhook import counting
 from tgm.webhook.candidates import deliveries, endpoints
 from tgm.webhook.models import Attempt, State
 from tgm.webhook.schedule import GIVE_UP_AFTER
@@ -111,6 +112,7 @@ _WHOSE = (
     select(
         _columns.seq,
         _columns.lease_owner,
+        _columns.created_at,
         (endpoints.c.failing_since.is_not(None) | endpoints.c.last_error.is_not(None)).label("ill"),
     )
     .join_from(deliveries, endpoints, endpoints.c.id == _columns.endpoint_id)
@@ -144,9 +146,11 @@ def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
     if not there:
         return
     connection.execute(_KEEP_ATTEMPT, [one.attempt for one in there])
-    mine = [one.as_values() for one in there if owners[one.seq] == owner]
+    mine = [one for one in there if owners[one.seq] == owner]
     if mine:
-        connection.execute(_KEEP_DELIVERY, mine)
+        connection.execute(_KEEP_DELIVERY, [one.as_values() for one in mine])
+        made_at = {row.seq: row.created_at for row in rows}
+        counting.note(connection, [(one, made_at[one.seq]) for one in mine])
     ill = {row.seq for row in rows if row.ill}
     # Nearly always all is well and was before: then the endpoint needs no write.
     if not ill and all(one.problem is None for one in there):

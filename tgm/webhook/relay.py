@@ -1,16 +1,19 @@
 """The relay's parts, held together: what takes updates in, and what delivers them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
 
 from tgm.keys.snapshot import Snapshot
+from tgm.proxy import counting as calls
 from tgm.security.outbound import Outbound
 from tgm.security.vault import Vault
 from tgm.settings import Settings
 from tgm.shared.clock import utcnow
 from tgm.telegram.client import TelegramClient
+from tgm.webhook import counting
 from tgm.webhook.acknowledge import Acknowledger
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
@@ -86,7 +89,16 @@ class Relay:
 
     def jobs(self) -> list[Job]:
         """Return what the background does beside: purging, in small steps."""
-        return [Job("purge updates", 5, lambda: self._retention.purge(utcnow()))]
+        _, writer = self._engines
+        keep = timedelta(days=self._settings.update_retention_days)
+        return [
+            Job("purge updates", 5, lambda: self._retention.purge(utcnow())),
+            Job(
+                "purge delivery figures",
+                60,
+                lambda: calls.purge(writer, counting.figures, utcnow(), keep),
+            ),
+        ]
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: no more intake, then deliveries under way."""
