@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import segno
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
@@ -209,6 +210,36 @@ def test_the_secret_is_sealed_in_the_session_and_in_the_database(
     sealed = db.session.get_one(User, owner.id).sealed_totp
     assert sealed is not None
     assert secret.value not in sealed
+
+
+def test_the_qr_code_holds_what_the_app_needs(signed_in: FlaskClient, owner: Person) -> None:
+    page = signed_in.get("/dashboard/account/two-step").text
+    secret = Secret(re.findall(r'id="totp-secret"[^>]*>([A-Z2-7]+)<', page)[0])
+    drawn = page.partition('class="qr"')[2].partition("<svg")[2].partition("</svg>")[0]
+    expected = segno.make(totp.address(secret, OWNER).value, error="m", micro=False)
+    assert modules(drawn, len(expected.matrix)) == [list(map(bool, r)) for r in expected.matrix]
+    # Black on white with the standard's quiet zone, in the dark theme as well.
+    side = len(expected.matrix) + 2 * 4
+    assert f'viewBox="0 0 {side} {side}"' in drawn
+    assert f'<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>' in drawn
+    assert 'stroke="#000"' in drawn
+    assert "style=" not in drawn
+
+
+def modules(svg: str, size: int) -> list[list[bool]]:
+    """Return which modules of a drawn code are dark, without its quiet zone."""
+    dark = [[False] * size for _ in range(size)]
+    x, y = 0.0, 0.0
+    path = re.findall(r'stroke="#000" d="([^"]+)"', svg)[0]
+    for act, first, second in re.findall(r"([Mmh])(-?[\d.]+)(?: (-?[\d.]+))?", path):
+        if act == "h":
+            for step in range(int(first)):
+                dark[int(y) - 4][int(x) - 4 + step] = True
+            x += float(first)
+        else:
+            here = (0.0, 0.0) if act == "M" else (x, y)
+            x, y = here[0] + float(first), here[1] + float(second)
+    return dark
 
 
 def test_turning_it_off_asks_for_the_password(signed_in: FlaskClient, owner: Person) -> None:

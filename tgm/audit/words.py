@@ -37,6 +37,7 @@ ACTIONS = {
     "role.changed": _("Role changed"),
     "totp.disabled": _("Two-step sign-in turned off"),
     "totp.enabled": _("Two-step sign-in turned on"),
+    "session.ended": _("Session ended"),
     "team.added": _("Team added"),
     "user.added": _("Person added"),
     "user.invited": _("Person invited"),
@@ -46,5 +47,6 @@ ACTIONS = {
     "user.sign_in_refused": _("Sign-in refused"),
     "user.signed_in": _("Signed in"),
     "user.signed_out": _("Signed out"),
+    "user.signed_out_elsewhere": _("Signed out everywhere else"),
     "user.signed_out_everywhere": _("Signed out everywhere"),
 }

@@ -12,8 +12,12 @@ from tgm.audit.service import Actor
 from tgm.auth import service
 from tgm.auth.roles import Role
 from tgm.auth.service import Person, TeamPlace
+from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Forbidden
 from tgm.shared.ids import parse_id
+
+# Where the cookie keeps the session's token.
+TOKEN = "token"  # noqa: S105 - a name
 
 P = ParamSpec("P")
 View = Callable[P, ResponseReturnValue]
@@ -80,10 +84,16 @@ def needs(role: Role) -> Callable[[View[P]], View[P]]:
 
 
 def load_person(cookie_id: str) -> Person | None:
-    """Flask-Login's loader: `cookie_id` is what `Person.get_id` returned at sign-in."""
-    user_id, _, epoch = cookie_id.partition(".")
-    found = parse_id(user_id)
+    """Flask-Login's loader: `cookie_id` is what `Person.get_id` returned at sign-in.
+
+    The cookie alone is not enough: the session that its token names must not have ended.
+    """
+    person = service.person_with(str(session.get(TOKEN, "")), utcnow())
+    return person if person is not None and person.get_id() == cookie_id else None
+
+
+def person_by_password(cookie_id: str) -> Person | None:
+    """Return who has given the right password and no code yet, None where that no longer counts."""
+    found = parse_id(cookie_id.partition(".")[0])
     person = service.person(found) if found is not None else None
-    if person is None or str(person.session_epoch) != epoch:
-        return None
-    return person
+    return person if person is not None and person.get_id() == cookie_id else None

@@ -1,10 +1,9 @@
 """What a person does to their own account, and the command line's way back in."""
 
-from sqlalchemy import update
 from ulid import ULID
 
 from tgm.audit.service import Actor
-from tgm.auth import totp
+from tgm.auth import sessions, totp
 from tgm.auth.models import User
 from tgm.auth.passwords import new_hash
 from tgm.auth.people import user_by_email
@@ -13,12 +12,11 @@ from tgm.auth.signin import check_own_password
 from tgm.database import writing
 from tgm.security.secret import Secret
 
-# Written by the database, so that two changes at the same moment raise it twice.
-_NEXT_EPOCH = update(User).values(session_epoch=User.session_epoch + 1)
 
-
-def change_password(user_id: ULID, current: str, new: str, actor: Actor) -> Person:
-    """Change one's own password and sign out everywhere else.
+def change_password(
+    user_id: ULID, current: str, new: str, actor: Actor, session_id: ULID | None = None
+) -> Person:
+    """Change one's own password and sign out everywhere but in the session at hand.
 
     Return the person as a new session must know them. Raises Invalid and TooManyRequests.
     """
@@ -27,8 +25,9 @@ def change_password(user_id: ULID, current: str, new: str, actor: Actor) -> Pers
     with writing() as session:
         user = session.get_one(User, user_id)
         user.password_hash = password_hash
-        session.execute(_NEXT_EPOCH.where(User.id == user.id))
+        session.execute(sessions.NEXT_EPOCH.where(User.id == user.id))
         session.refresh(user, ["session_epoch"])
+        sessions.forget(session, user.id, kept=session_id)
         record_for_user(session, actor, "password.changed", user)
         return person_of(session, user)
 
@@ -37,7 +36,8 @@ def sign_out_everywhere(user_id: ULID, actor: Actor) -> None:
     """End every session of the person, this one included."""
     with writing() as session:
         user = session.get_one(User, user_id)
-        session.execute(_NEXT_EPOCH.where(User.id == user.id))
+        session.execute(sessions.NEXT_EPOCH.where(User.id == user.id))
+        sessions.forget(session, user.id)
         record_for_user(session, actor, "user.signed_out_everywhere", user)
 
 
@@ -59,7 +59,8 @@ def reset_password(email: str, password: str, actor: Actor) -> None:
     with writing() as session:
         user = user_by_email(session, email)
         user.password_hash = password_hash
-        session.execute(_NEXT_EPOCH.where(User.id == user.id))
+        session.execute(sessions.NEXT_EPOCH.where(User.id == user.id))
+        sessions.forget(session, user.id)
         record_for_user(session, actor, "password.reset", user)
 
 

@@ -4,10 +4,12 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, s
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import login_user, logout_user
+from ulid import ULID
 
-from tgm.auth import service, totp
+from tgm.auth import agents, service, totp
 from tgm.auth.access import current_actor, current_person, needs
 from tgm.auth.forms import PasswordForm, ProofForm, TotpForm
+from tgm.auth.qr import qr_code
 from tgm.auth.redirects import fresh_session
 from tgm.auth.roles import Role
 from tgm.refusals import beside_fields
@@ -21,8 +23,14 @@ bp = Blueprint("account", __name__, url_prefix="/account")
 
 @bp.get("")
 def index() -> ResponseReturnValue:
-    """Show what a person can do to their own account."""
-    return render_template("auth/account.html", person=current_person())
+    """Show what a person can do to their own account, and where they are signed in."""
+    person = current_person()
+    return render_template(
+        "auth/account.html",
+        person=person,
+        sessions=service.sessions_of(person.id, utcnow()),
+        agent=agents.read,
+    )
 
 
 @bp.route("/password", methods=["GET", "POST"])
@@ -37,6 +45,7 @@ def password() -> ResponseReturnValue:
                 form.current.data or "",
                 form.password.data or "",
                 current_actor(),
+                current_person().session_id,
             )
             login_user(person)
             flash(_("The password was changed. Your other sessions were signed out."))
@@ -63,6 +72,7 @@ def two_step() -> ResponseReturnValue:
         form=form,
         secret=secret.value,
         address=totp.address(secret, person.email).value,
+        picture=qr_code(totp.address(secret, person.email)),
     ), _status()
 
 
@@ -91,6 +101,30 @@ def recovery_codes() -> ResponseReturnValue:
             )
             return render_template("auth/recovery_codes.html", codes=codes)
     return render_template("auth/renew_codes.html", form=form), _status()
+
+
+@bp.post("/sessions/<ulid:session_id>/end")
+@needs(Role.VIEWER)
+def end_session(session_id: ULID) -> ResponseReturnValue:
+    """End one of the person's sessions."""
+    if session_id == current_person().session_id:
+        service.signed_out(current_person(), current_actor())
+        logout_user()
+        fresh_session()
+        return redirect(url_for("auth.sign_in"), 303)
+    service.end_session(current_person().id, session_id, current_actor())
+    flash(_("The session was ended."))
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/sign-out-elsewhere")
+@needs(Role.VIEWER)
+def sign_out_elsewhere() -> ResponseReturnValue:
+    """End every session but this one."""
+    person = current_person()
+    service.end_other_sessions(person.id, person.session_id, current_actor())
+    flash(_("You are signed out everywhere but here."))
+    return redirect(url_for(".index"), 303)
 
 
 @bp.post("/sign-out-everywhere")

@@ -75,3 +75,7 @@ class InviteForm(RoleForm):
 
 class RemoveForm(FlaskForm):  # type: ignore[misc]
     typed = StringField(_("E-mail address"), [DataRequired(_("Please type the e-mail address."))])
+
+
+class SignOutForm(FlaskForm):  # type: ignore[misc]
+    """Only asks."""

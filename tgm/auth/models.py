@@ -1,4 +1,4 @@
-"""Users, teams, memberships, invitations and recovery codes."""
+"""Users, teams, memberships, invitations, recovery codes and sessions."""
 
 from datetime import datetime
 
@@ -95,3 +95,20 @@ class RecoveryCode(Base):
     id: Mapped[ULID] = mapped_column(UlidType, primary_key=True, default=new_id)
     user_id: Mapped[ULID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     digest: Mapped[str] = mapped_column(String(64))
+
+
+class UserSession(Base):
+    """A browser that somebody has signed in with. Only the hash of its token is kept.
+
+    `seen_at` is up to a few minutes behind; `agent` is what the browser calls itself, shortened.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[ULID] = mapped_column(UlidType, primary_key=True, default=new_id)
+    user_id: Mapped[ULID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    address: Mapped[str | None] = mapped_column(String(64))
+    agent: Mapped[str] = mapped_column(String(255))

@@ -12,11 +12,18 @@ from tgm.auth.models import Membership, Team, User
 from tgm.auth.passwords import clean_email, new_hash, tidy_email
 from tgm.auth.person import Person, TeamPlace, person_of
 from tgm.auth.roles import Role
-from tgm.auth.teams import FIRST_NAME, join, keep_an_owner, make_team, place_in
+from tgm.auth.teams import (
+    FIRST_NAME,
+    join,
+    keep_an_owner,
+    make_team,
+    only_owners_touch_owners,
+    place_in,
+)
 from tgm.database import take_turns, writing
 from tgm.extensions import db
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import N_, Conflict, Forbidden, Invalid, NotFound
+from tgm.shared.errors import N_, Conflict, Invalid, NotFound
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,7 @@ def change_role(by: TeamPlace, user_id: ULID, role: Role, actor: Actor) -> None:
     """
     with writing() as session:
         user, place = place_in(session, by.team_id, user_id)
-        _only_owners_touch_owners(by, role, place.role)
+        only_owners_touch_owners(by, role, place.role)
         if role is place.role:
             return
         keep_an_owner(session, place)
@@ -112,7 +119,7 @@ def remove(by: TeamPlace, user_id: ULID, typed: str, actor: Actor) -> None:
     """
     with writing() as session:
         user, place = place_in(session, by.team_id, user_id)
-        _only_owners_touch_owners(by, place.role)
+        only_owners_touch_owners(by, place.role)
         if tidy_email(typed) != user.email:
             raise Invalid(N_("This is not the address of the person to remove."), field="typed")
         _leave(session, actor, user, place)
@@ -196,8 +203,3 @@ def _leave(session: Session, actor: Actor, user: User, place: Membership) -> Non
         subject_name=user.email,
         role=place.role.value,
     )
-
-
-def _only_owners_touch_owners(by: TeamPlace, *roles: Role) -> None:
-    if Role.OWNER in roles and by.role is not Role.OWNER:
-        raise Forbidden(N_("Only an owner can make, change or remove an owner."))

@@ -5,13 +5,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from ulid import ULID
 
-from tgm.auth import service
-from tgm.auth.access import current_actor, current_place, current_team, may, needs
-from tgm.auth.forms import InviteForm, RemoveForm, RoleForm
+from tgm.auth import agents, service
+from tgm.auth.access import current_actor, current_person, current_place, current_team, may, needs
+from tgm.auth.forms import InviteForm, RemoveForm, RoleForm, SignOutForm
 from tgm.auth.roles import Role
 from tgm.auth.service import UserRow
 from tgm.refusals import beside_fields
 from tgm.shared.clock import utcnow
+from tgm.shared.errors import N_, Forbidden
 
 bp = Blueprint("people", __name__, url_prefix="/people")
 
@@ -82,6 +83,26 @@ def remove(user_id: ULID) -> ResponseReturnValue:
             flash(_("%(email)s was removed.", email=row.email))
             return redirect(url_for(".index"), 303)
     return render_template("people/remove.html", form=form, row=row), _status()
+
+
+@bp.route("/<ulid:user_id>/sign-out", methods=["GET", "POST"])
+@needs(Role.ADMIN)
+def sign_out(user_id: ULID) -> ResponseReturnValue:
+    """Show where a person is signed in, and end it all when asked to."""
+    row = _row(user_id)
+    if not may(row.role):
+        raise Forbidden(N_("Only an owner can make, change or remove an owner."))
+    form = SignOutForm()
+    if form.validate_on_submit():
+        service.end_sessions_of(current_place(), user_id, current_actor())
+        if user_id == current_person().id:
+            return redirect(url_for("auth.sign_in"), 303)
+        flash(_("%(email)s was signed out everywhere.", email=row.email))
+        return redirect(url_for(".index"), 303)
+    sessions = service.sessions_of(user_id, utcnow())
+    return render_template(
+        "people/sign_out.html", row=row, sessions=sessions, agent=agents.read
+    ), _status()
 
 
 def _row(user_id: ULID) -> UserRow:

@@ -26,8 +26,8 @@ class TeamPlace:
 class Person:
     """Who is signed in. Flask-Login asks for the flags and for `get_id`.
 
-    `places` is sorted by the team's name. `session_epoch` is part of every session's id, so that
-    raising it ends them all.
+    `places` is sorted by the team's name. `session_epoch` is part of every cookie, so that raising
+    it ends them all. `session_id` is the session at hand, None outside of one.
     """
 
     id: ULID
@@ -35,6 +35,7 @@ class Person:
     session_epoch: int
     has_totp: bool
     places: tuple[TeamPlace, ...]
+    session_id: ULID | None = None
 
     is_authenticated: ClassVar = True
     is_active: ClassVar = True
@@ -51,14 +52,15 @@ def person(user_id: ULID) -> Person | None:
     return None if user is None else person_of(db.session(), user)
 
 
-def person_of(session: Session, user: User) -> Person:
-    """Make a Person from a row of `session`."""
+def person_of(session: Session, user: User, session_id: ULID | None = None) -> Person:
+    """Make a Person from a row of `session`; `session_id` is the browser session at hand."""
     return Person(
         id=user.id,
         email=user.email,
         session_epoch=user.session_epoch,
         has_totp=user.has_totp,
         places=places_of(session, user.id),
+        session_id=session_id,
     )
 
 

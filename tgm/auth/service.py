@@ -28,6 +28,11 @@ from tgm.auth.people import (
     set_up,
 )
 from tgm.auth.person import Person, TeamPlace, person
+from tgm.auth.sessions import end as end_session
+from tgm.auth.sessions import end_all_of as end_sessions_of
+from tgm.auth.sessions import end_others as end_other_sessions
+from tgm.auth.sessions import of_user as sessions_of
+from tgm.auth.sessions import person_with
 from tgm.auth.signin import check_password, check_second_step, signed_in, signed_out
 from tgm.auth.teams import add_team, find_team, list_teams, only_team
 from tgm.auth.totp import reseal
@@ -44,6 +49,9 @@ __all__ = [
     "check_password",
     "check_second_step",
     "disable_totp",
+    "end_other_sessions",
+    "end_session",
+    "end_sessions_of",
     "find_team",
     "has_users",
     "invite",
@@ -55,12 +63,14 @@ __all__ = [
     "only_team",
     "open_invitations",
     "person",
+    "person_with",
     "remove",
     "remove_user",
     "renew_recovery_codes",
     "reseal",
     "reset_password",
     "revoke",
+    "sessions_of",
     "set_up",
     "sign_out_everywhere",
     "signed_in",

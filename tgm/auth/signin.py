@@ -3,17 +3,19 @@
 import math
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from ulid import ULID
 from werkzeug.security import check_password_hash
 
 from tgm.audit.service import Actor, record
-from tgm.auth.models import User
+from tgm.auth import sessions
+from tgm.auth.models import User, UserSession
 from tgm.auth.passwords import Check, is_right, tidy_email, turn
 from tgm.auth.person import Person, person_of, record_for_user
 from tgm.auth.totp import use_code
 from tgm.database import writing
 from tgm.extensions import db, runtime
+from tgm.security.secret import Secret
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Invalid, TooManyRequests
 from tgm.shared.limits import LimitState, per_seconds
@@ -86,17 +88,23 @@ def check_second_step(person: Person, code: str, address: str | None, now: datet
     runtime.limits.clear(SECOND_STEPS, "second step", name)
 
 
-def signed_in(person: Person, address: str | None) -> None:
-    """Write down that a person has signed in. Call once, after every step."""
+def signed_in(person: Person, address: str | None, agent: str) -> Secret:
+    """Write down that a person has signed in. Call once, after every step.
+
+    Return the new session's token. `agent` is what the browser calls itself.
+    """
+    now = utcnow()
     with writing() as session:
         user = session.get_one(User, person.id)
-        user.signed_in_at = utcnow()
+        user.signed_in_at = now
         record_for_user(session, Actor(person.email, address), "user.signed_in", user)
+        return sessions.begin(session, user, address, agent, now)
 
 
 def signed_out(person: Person, actor: Actor) -> None:
-    """Write down that a person has signed out."""
+    """End the session at hand, and write down that the person has signed out."""
     with writing() as session:
+        session.execute(delete(UserSession).where(UserSession.id == person.session_id))
         record_for_user(session, actor, "user.signed_out", session.get_one(User, person.id))
 
 

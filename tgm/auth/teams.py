@@ -8,11 +8,12 @@ from ulid import ULID
 
 from tgm.audit.service import Actor, record
 from tgm.auth.models import Membership, Team, User
+from tgm.auth.person import TeamPlace
 from tgm.auth.roles import Role
 from tgm.database import take_turns, writing
 from tgm.extensions import db
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import N_, Conflict, Invalid, NotFound
+from tgm.shared.errors import N_, Conflict, Forbidden, Invalid, NotFound
 from tgm.shared.ids import parse_id
 
 LONGEST_NAME = 64
@@ -108,3 +109,9 @@ def keep_an_owner(session: Session, place: Membership) -> None:
     )
     if owners == 1:
         raise Conflict(N_("A team needs an owner: make somebody else one first."), field="role")
+
+
+def only_owners_touch_owners(by: TeamPlace, *roles: Role) -> None:
+    """Raise Forbidden where one of the roles is the owner's, and `by` is no owner."""
+    if Role.OWNER in roles and by.role is not Role.OWNER:
+        raise Forbidden(N_("Only an owner can make, change or remove an owner."))
