@@ -16,8 +16,12 @@ class SessionInterface(SecureCookieSessionInterface):
         return has_request_context() and request.is_secure
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Save the session, except with the API's answers: they have none, and stay as they are."""
-        if SOURCE not in response.headers:
+        """Save the session, except with the API's answers, which have none and stay as they are.
+
+        Nor with what any cache may keep: Flask-Login has looked at the session even for a style
+        sheet, and `Vary: Cookie` would make browsers fetch that again after each sign-in.
+        """
+        if SOURCE not in response.headers and not response.cache_control.public:
             super().save_session(app, session, response)
 
     def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:  # noqa: ARG002
