@@ -11,6 +11,7 @@ from tgm.auth.account_views import bp as account
 from tgm.auth.people_views import bp as people
 from tgm.auth.views import bp as auth
 from tgm.bots.views import bp as bots
+from tgm.configuration.views import bp as configuration
 from tgm.dashboard.views import bp as dashboard
 from tgm.docs.views import bp as docs
 from tgm.extensions import csrf
@@ -37,7 +38,7 @@ class Mount:
 
 
 # Screens nest under the dashboard, whose one `before_request` guards them all.
-for screen in (bots, webhooks, deliveries, keys, requests, people, account, audit):
+for screen in (bots, webhooks, deliveries, keys, requests, people, account, audit, configuration):
     dashboard.register_blueprint(screen)
 
 MOUNTS = (

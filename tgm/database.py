@@ -15,7 +15,7 @@ from typing import Any
 
 import flask_migrate
 from flask import Flask
-from sqlalchemy import Connection, Engine, Insert, Table, case, event, func, select
+from sqlalchemy import Connection, Engine, Insert, Table, case, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -100,6 +100,14 @@ def close(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+def size() -> int:
+    """Return how many bytes the database takes, on SQLite without its log."""
+    if db.engine.dialect.name == "postgresql":
+        return db.session.scalar(select(func.pg_database_size(func.current_database()))) or 0
+    page = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+    return db.session.scalar(page) or 0
 
 
 def insert_or_ignore(engine: Engine | Connection, table: Table) -> Insert:

@@ -10,6 +10,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,14 @@ class _Wrong(Exception):
     """What is wrong with a value, in words that fit behind the setting's name."""
 
 
+class Source(StrEnum):
+    """Where a setting's value comes from."""
+
+    DEFAULT = "default"
+    ENVIRONMENT = "environment"
+    DOTENV = ".env"
+
+
 @dataclass(frozen=True)
 class Option:
     """One setting. `parse` raises `_Wrong`; a secret one's value is never repeated in an error."""
@@ -49,8 +58,12 @@ class Option:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings, checked. Sizes and times have their unit in the name."""
+    """The settings, checked. Sizes and times have their unit in the name.
 
+    `sources` tells by an option's name where its value comes from.
+    """
+
+    sources: Mapping[str, Source]
     telegram_api_base_url: str
     telegram_proxy_url: Secret | None
     telegram_ca_file: Path | None
@@ -95,11 +108,14 @@ class Settings:
         given: dict[str, str | None] = {}
         if dotenv is not None and dotenv.is_file():
             given.update(dotenv_values(dotenv))
-        given.update(os.environ if environ is None else environ)
-        values = {option.name.lower(): _read(option, given) for option in OPTIONS}
+        environ = os.environ if environ is None else environ
+        given.update(environ)
+        values: dict[str, Any] = {option.name.lower(): _read(option, given) for option in OPTIONS}
         if values["database_url"] is None:
             values["database_url"] = Secret(f"sqlite:///{values['instance_path']}/tgm.sqlite3")
-        return cls(**values)
+        return cls(
+            **values, sources={option.name: _source(option, given, environ) for option in OPTIONS}
+        )
 
 
 def _read(option: Option, given: Mapping[str, str | None]) -> Any:
@@ -113,6 +129,12 @@ def _read(option: Option, given: Mapping[str, str | None]) -> Any:
         raise BadSetting(
             f"{option.name}: {shown} {wrong}. Example: {option.name}={option.example}"
         ) from None
+
+
+def _source(option: Option, given: Mapping[str, str | None], environ: Mapping[str, str]) -> Source:
+    if not (given.get(option.name) or "").strip():
+        return Source.DEFAULT
+    return Source.ENVIRONMENT if option.name in environ else Source.DOTENV
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:

@@ -57,6 +57,7 @@ ADDRESSES = {
     "dashboard.account.sign_out_elsewhere": N_("Ends all your sessions but this one."),
     "dashboard.account.sign_out_everywhere": N_("Ends all your sessions, this one too."),
     "dashboard.account.choose_team": N_("Chooses which of your teams is shown."),
+    "dashboard.configuration.index": N_("The settings in force, and what this installation keeps."),
     "dashboard.audit.index": N_("The audit log: who did what."),
     "dashboard.webhooks.show": N_("How a bot receives, its endpoints, and what waits."),
     "dashboard.webhooks.activate": N_(

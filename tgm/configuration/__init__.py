@@ -1,0 +1,1 @@
+"""What this installation runs with: its settings, its versions, what it keeps."""
