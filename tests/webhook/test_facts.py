@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.webhook import facts
-from tgm.webhook.facts import BadUpdate, Facts
+from tgm.webhook.facts import BadUpdate, ChatFacts, Facts
 
 ANI = {"id": 7, "is_bot": False, "first_name": "Ani", "username": "ani_w"}
 SHOP = {"id": -100123, "type": "supergroup", "title": "Toko Ani"}
@@ -22,8 +22,9 @@ def read(update: Any) -> Facts:
 def test_a_message_is_queued_by_its_chat_and_found_by_its_text() -> None:
     message = {"message_id": 1, "from": ANI, "chat": SHOP, "text": "Dua  kopi,\nya"}
     assert read({"update_id": 5, "message": message}) == Facts(
-        5, "message", -100123, 7, "c-100123", "Dua kopi, ya Ani ani_w Toko Ani", None
-    )
+        5, "message", -100123, 7, "c-100123", "Dua kopi, ya Ani ani_w Toko Ani", None,
+        ChatFacts(-100123, "supergroup", "Toko Ani", None),
+    )  # fmt: skip
 
 
 def test_a_button_press_has_its_chat_inside_the_message() -> None:
@@ -36,6 +37,37 @@ def test_a_button_press_has_its_chat_inside_the_message() -> None:
     found = read({"update_id": 5, "callback_query": press})
     assert (found.kind, found.queue, found.callback_id) == ("callback_query", "c-100123", "4382")
     assert found.words.startswith("order:confirm:2437234 Konfirmasi? Ani")
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "chat"),
+    [
+        (
+            "message",
+            {"chat": {"id": 7, "type": "private", "first_name": "Ani", "last_name": "Wijaya"}},
+            ChatFacts(7, "private", "Ani Wijaya", None),
+        ),
+        (
+            "my_chat_member",
+            {"chat": {**SHOP, "username": "toko_ani"}},
+            ChatFacts(-100123, "supergroup", "Toko Ani", "toko_ani"),
+        ),
+        (
+            "callback_query",
+            {"message": {"chat": SHOP}},
+            ChatFacts(-100123, "supergroup", "Toko Ani", None),
+        ),
+        # The bot itself cannot write there.
+        ("business_message", {"chat": SHOP}, None),
+        ("inline_query", {"from": ANI}, None),
+        ("message", {"chat": {"id": 7}}, None),
+        ("message", {"chat": {"id": True, "type": "private"}}, None),
+    ],
+)
+def test_each_kind_tells_of_the_chat_that_can_be_written_to(
+    kind: str, content: dict[str, Any], chat: ChatFacts | None
+) -> None:
+    assert read({"update_id": 5, kind: content}).chat == chat
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,9 @@ from tgm.telegram.catalog import UPDATE_KINDS
 
 MOST_WORDS = 1000
 _LONGEST_KIND = 64
+_LONGEST_CHAT_KIND = 16
+_LONGEST_TITLE = 255
+_LONGEST_USERNAME = 64
 _UNKNOWN = "unknown"
 # What a 64-bit column holds; Telegram's ids need 52 bits.
 _LARGEST = 2**63 - 1
@@ -28,10 +31,21 @@ class BadUpdate(TgmError):
 
 
 @dataclass(frozen=True)
+class ChatFacts:
+    """A chat that the bot can write to, as the update tells of it."""
+
+    id: int
+    kind: str
+    title: str
+    username: str | None
+
+
+@dataclass(frozen=True)
 class Facts:
     """An update's facts. `queue` names what keeps its order: the chat, else the user, else "".
 
-    `callback_id` is what answerCallbackQuery needs, None for all but button presses.
+    `callback_id` is what answerCallbackQuery needs, None for all but button presses. `chat` is None
+    where the update names none that the bot itself could write to.
     """
 
     update_id: int
@@ -41,6 +55,7 @@ class Facts:
     queue: str
     words: str
     callback_id: str | None
+    chat: ChatFacts | None = None
 
 
 def read(raw: bytes) -> Facts:
@@ -68,6 +83,23 @@ def read(raw: bytes) -> Facts:
         queue=f"c{chat_id}" if chat_id else f"u{user_id}" if user_id else "",
         words=_words(content, message),
         callback_id=_clean(callback_id) or None if isinstance(callback_id, str) else None,
+        chat=None
+        if "business" in kind
+        else _chat(_part(content, "chat") or _part(message, "chat")),
+    )
+
+
+def _chat(chat: Mapping[str, Any]) -> ChatFacts | None:
+    chat_id, kind = _number(chat.get("id")), chat.get("type")
+    if not chat_id or not isinstance(kind, str):
+        return None
+    names = {name: _clean(text) for name in _NAMES if isinstance(text := chat.get(name), str)}
+    title = names.get("title") or " ".join(
+        names[name] for name in ("first_name", "last_name") if names.get(name)
+    )
+    username = names.get("username", "")[:_LONGEST_USERNAME]
+    return ChatFacts(
+        chat_id, _clean(kind)[:_LONGEST_CHAT_KIND], title[:_LONGEST_TITLE], username or None
     )
 
 

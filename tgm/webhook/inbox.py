@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, Statement
 
 from tgm.database import insert_or_ignore
 from tgm.shared.ids import new_id
+from tgm.webhook.chats import ChatNotes, Seen
 from tgm.webhook.facts import Facts
 from tgm.webhook.models import Delivery, Endpoint, State, StoredUpdate
 
@@ -64,6 +65,7 @@ class Inbox:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopped = False
+        self._chats = ChatNotes()
 
     def put(self, bot_id: str, raw: bytes, facts: Facts, received_at: datetime) -> bool:
         """Store an update, and return when it is on disk: True where it is new, False where it was
@@ -125,6 +127,7 @@ class Inbox:
         try:
             with self._engine.begin() as connection:
                 stored, counts = _write(connection, parcels)
+                chats = self._chats.write(connection, _seen(stored))
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
             if len(parcels) > 1 and _is_about_values(error):
                 # One of them cannot be stored, for instance since its bot has just been deleted:
@@ -137,6 +140,7 @@ class Inbox:
             for parcel in parcels:
                 parcel.done.set_exception(NotStored(type(error).__name__))
             return
+        self._chats.remember(chats)
         if stored:
             self._tell(stored)
         for parcel, count in zip(parcels, counts, strict=True):
@@ -153,6 +157,12 @@ def _is_about_values(error: Exception) -> bool:
     # StatementError itself is about a value's type; those derived from it are the database's.
     is_value = isinstance(error, IntegrityError | DataError) or type(error) is StatementError
     return is_value or not isinstance(error, SQLAlchemyError)
+
+
+def _seen(stored: Sequence[Stored]) -> Iterator[Seen]:
+    for one in stored:
+        if one.facts.chat is not None:
+            yield one.bot_id, one.facts.chat, one.received_at
 
 
 def _write(

@@ -1,0 +1,1 @@
+"""Calling a method by hand, from a browser."""
