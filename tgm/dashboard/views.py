@@ -1,14 +1,19 @@
 """The guard before every screen, and the home screen."""
 
+from hashlib import sha256
+
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from htmx_flask import request as htmx_request
+from jinja2_fragments.flask import render_block
 
 from tgm.auth.access import current_team, may
 from tgm.auth.roles import Role
-from tgm.bots import service as bots
+from tgm.dashboard import attention, cards, facts, guide
 from tgm.extensions import login_manager
-from tgm.keys import service as keys
+from tgm.proxy import figures
+from tgm.shared.clock import utcnow
 
 bp = Blueprint("dashboard", __name__)
 
@@ -31,8 +36,39 @@ def permissions() -> dict[str, object]:
     return {"may": may, "Role": Role}
 
 
+@bp.app_context_processor
+def first_steps() -> dict[str, object]:
+    """Give templates `first_steps()`: where the team at hand stands in the guide."""
+    return {"first_steps": lambda: guide.of_team(current_team(), utcnow())}
+
+
 @bp.get("/")
 def home() -> ResponseReturnValue:
-    """Show the bots and keys at a glance, and what to do first."""
-    team = current_team()
-    return render_template("dashboard/home.html", bots=bots.of_team(team), keys=keys.of_team(team))
+    """Show what needs a person, how each bot is doing, and what to do first."""
+    team, now = current_team(), utcnow()
+    known = facts.of_team(team, now)
+    findings = attention.find(known.bots, known.keys, now)
+    totals = figures.totals_by_bot(team, now - facts.DAY)
+    shown = {"findings": findings, "cards": cards.of_bots(known.bots, totals, findings, now)}
+    seen = {name: _mark(value) for name, value in shown.items()}
+    shown["marks"] = seen
+    if htmx_request.htmx and not htmx_request.htmx.boosted:
+        return _news(shown, seen)
+    return render_template("dashboard/home.html", guide=guide.of_team(team, now), **shown)
+
+
+def _news(shown: dict[str, object], marks: dict[str, str]) -> ResponseReturnValue:
+    """Send what has changed since the page asked last: most often nothing, and then it stays as it
+    is, with whatever has the focus."""
+    had = {name: request.args.get(name) for name in marks}
+    if had == marks:
+        return "", 204
+    parts = ["bot_cards"]
+    if had["findings"] != marks["findings"]:
+        parts += ["needs", "needs_said"]
+    return "".join(render_block("dashboard/home.html", part, oob=True, **shown) for part in parts)
+
+
+def _mark(shown: object) -> str:
+    """Return a few characters that differ where what is shown does."""
+    return sha256(repr(shown).encode()).hexdigest()[:16]

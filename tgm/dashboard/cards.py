@@ -1,0 +1,100 @@
+"""A bot at a glance: how it receives, what waits, and what its programs call."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ulid import ULID
+
+from tgm.dashboard.attention import BotFacts, Finding
+from tgm.dashboard.standing import MOST_COUNTED
+from tgm.proxy.figures import Totals
+from tgm.webhook.models import Mode
+
+COLOURS = 6
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bot's card shows. `lag` is how long the oldest open delivery has waited.
+
+    `mode` is None while TGM does not receive. `calls` and `errors` are those of 24 hours.
+    `broken` and `to_look_at` count what needs a person.
+    """
+
+    id: ULID
+    name: str
+    username: str
+    is_disabled: bool
+    mode: Mode | None
+    is_held: bool
+    has_problem: bool
+    last_update_at: datetime | None
+    endpoints: int
+    pending: int
+    failing: int
+    lag: timedelta | None
+    calls: int
+    errors: int
+    broken: int
+    to_look_at: int
+
+    @property
+    def initial(self) -> str:
+        """The letter that stands for the bot."""
+        return next((sign for sign in self.name if sign.isalnum()), "?").upper()
+
+    @property
+    def colour(self) -> int:
+        """Which of the few colours the bot has: always the same one."""
+        return int(self.id) % COLOURS
+
+    @property
+    def failing_at_least(self) -> bool:
+        """Whether more deliveries may be failing than were counted."""
+        return self.failing >= MOST_COUNTED
+
+
+def of_bots(
+    bots: Sequence[BotFacts],
+    totals: Mapping[ULID, Totals],
+    findings: Sequence[Finding],
+    now: datetime,
+) -> list[Card]:
+    """Return a card for each bot."""
+    return [
+        _card(
+            bot,
+            totals.get(bot.id, Totals(0, 0)),
+            [finding for finding in findings if finding.bot_id == bot.id],
+            now,
+        )
+        for bot in bots
+    ]
+
+
+def _card(bot: BotFacts, totals: Totals, findings: Sequence[Finding], now: datetime) -> Card:
+    oldest = min((one.oldest_at for one in bot.endpoints if one.oldest_at), default=None)
+    broken = sum(finding.is_broken for finding in findings)
+    return Card(
+        id=bot.id,
+        name=bot.name,
+        username=bot.username,
+        is_disabled=bot.is_disabled,
+        mode=bot.mode,
+        is_held=bot.is_held,
+        has_problem=bot.problem is not None,
+        last_update_at=bot.last_update_at,
+        endpoints=len(bot.endpoints),
+        pending=sum(one.pending for one in bot.endpoints),
+        failing=sum(one.failing for one in bot.endpoints),
+        lag=None if oldest is None else _whole_seconds(now - oldest),
+        calls=totals.calls,
+        errors=totals.errors,
+        broken=broken,
+        to_look_at=len(findings) - broken,
+    )
+
+
+def _whole_seconds(length: timedelta) -> timedelta:
+    return timedelta(seconds=max(0, int(length.total_seconds())))

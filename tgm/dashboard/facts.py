@@ -1,0 +1,223 @@
+"""What the home screen knows of a team, in a few queries whatever the number of its bots.
+
+A log of a million rows must not be read to say how a bot is doing: of updates, calls and attempts
+each bot's newest `WINDOW` rows count, found by an index.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, not_, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+from ulid import ULID
+
+from tgm.audit.models import AuditEntry
+from tgm.bots.models import Bot
+from tgm.dashboard import standing
+from tgm.dashboard.attention import BotFacts, CallFacts, KeyFacts, Seen
+from tgm.extensions import db, runtime
+from tgm.keys import service as keys
+from tgm.keys.models import KeyState
+from tgm.proxy.models import RequestLogEntry
+from tgm.shared.marks import TELEGRAM
+from tgm.webhook.models import Acknowledge, Attempt, Delivery, Endpoint, Reception
+from tgm.webhook.models import StoredUpdate as Update
+
+DAY = timedelta(days=1)
+WINDOW = 200
+# Calls that do nothing in a chat, beside those that only read.
+_IDLE = ("sendChatAction", "setWebhook", "deleteWebhook", "logOut", "close", "file", "")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A team's bots, by name, and its keys that work."""
+
+    bots: Sequence[BotFacts]
+    keys: Sequence[KeyFacts]
+
+
+def of_team(team_id: ULID, now: datetime) -> Facts:
+    """Return what is known of a team. What was answered a moment ago is in it."""
+    runtime.request_log.flush()
+    # A read begun earlier in this request would go on seeing the log as it was.
+    db.session.rollback()
+    endpoints = standing.of_team(team_id, now - DAY)
+    updates = {row.bot_id: row for row in db.session.execute(_updates(team_id, now))}
+    calls = _calls(team_id, now)
+    found = []
+    for row in db.session.execute(_bots(team_id)):
+        bot_id = row.id
+        came = updates.get(bot_id)
+        found.append(
+            BotFacts(
+                id=bot_id,
+                name=row.name,
+                username=row.username,
+                is_disabled=row.disabled_at is not None,
+                mode=row.mode,
+                problem=row.problem,
+                problem_text=row.problem_text,
+                is_held=bool(row.is_paused),
+                acknowledge=row.acknowledge or Acknowledge.AT_ONCE,
+                last_update_at=came.last_at if came else None,
+                messages=Seen(came.first_message, came.last_message) if came else Seen(),
+                presses=Seen(came.first_press, came.last_press) if came else Seen(),
+                calls=calls.get(bot_id, CallFacts()),
+                endpoints=tuple(endpoints.get(bot_id, ())),
+            )
+        )
+    return Facts(found, _keys(team_id, now))
+
+
+def _bots(team_id: ULID) -> Select[tuple[object, ...]]:
+    columns = (Reception.mode, Reception.problem, Reception.problem_text, Reception.is_paused)
+    return (
+        select(Bot.id, Bot.name, Bot.username, Bot.disabled_at, Reception.acknowledge, *columns)
+        .outerjoin(Reception, Reception.bot_id == Bot.id)
+        .where(Bot.team_id == team_id)
+        .order_by(func.lower(Bot.name), Bot.id)
+    )
+
+
+def _updates(team_id: ULID, now: datetime) -> Select[tuple[object, ...]]:
+    """Return when each bot's newest updates came in. A test of ours is none."""
+    real = not_(Update.is_test)
+    recent = and_(real, Update.received_at >= now - DAY)
+    message = and_(recent, Update.kind == "message")
+    press = and_(recent, Update.kind == "callback_query")
+    other = aliased(Update)
+    return (
+        select(
+            Update.bot_id,
+            func.max(Update.received_at).filter(real).label("last_at"),
+            func.min(Update.received_at).filter(message).label("first_message"),
+            func.max(Update.received_at).filter(message).label("last_message"),
+            func.min(Update.received_at).filter(press).label("first_press"),
+            func.max(Update.received_at).filter(press).label("last_press"),
+        )
+        .join(Bot, Bot.id == Update.bot_id)
+        .where(Bot.team_id == team_id, Update.seq >= _oldest_of(other.bot_id, other.seq))
+        .group_by(Update.bot_id)
+    )
+
+
+def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
+    entry, other = RequestLogEntry, aliased(RequestLogEntry)
+    answered = entry.source == TELEGRAM
+    refused = and_(answered, entry.status == 401, entry.at >= now - DAY)
+    good = and_(answered, entry.status < 400)
+    acts = and_(
+        good, not_(or_(entry.method.startswith("get"), entry.method.startswith("setMy"))),
+        entry.method.not_in(_IDLE),
+    )  # fmt: skip
+    pressed = and_(good, entry.method == "answerCallbackQuery")
+    query = (
+        select(
+            entry.bot_id,
+            func.count().label("count"),
+            func.min(entry.at).label("first_at"),
+            func.max(case((answered, entry.id))).label("last_answered"),
+            func.max(case((refused, entry.id))).label("last_refused"),
+            func.max(entry.at).filter(refused).label("refused_at"),
+            func.max(entry.at).filter(acts).label("acted_at"),
+            func.max(entry.at).filter(pressed).label("pressed_at"),
+        )
+        .join(Bot, Bot.id == entry.bot_id)
+        .where(Bot.team_id == team_id, entry.id >= _oldest_of(other.bot_id, other.id))
+        .group_by(entry.bot_id)
+    )
+    rows = {row.bot_id: row for row in db.session.execute(query)}
+    replied = _replies(team_id)
+    renewed = _renewed(team_id, now) if any(map(_is_refused, rows.values())) else {}
+    return {
+        bot_id: _call_facts(rows.get(bot_id), replied.get(bot_id), renewed.get(str(bot_id)))
+        for bot_id in rows.keys() | replied.keys()
+    }
+
+
+def _is_refused(row: Row[tuple[object, ...]]) -> bool:
+    return row.last_refused is not None and row.last_refused == row.last_answered
+
+
+def _call_facts(
+    row: Row[tuple[object, ...]] | None,
+    reply: Row[tuple[object, ...]] | None,
+    renewed: datetime | None,
+) -> CallFacts:
+    facts = CallFacts()
+    if row is not None:
+        refused_at = row.refused_at if _is_refused(row) else None
+        if refused_at is not None and renewed is not None and renewed > refused_at:
+            refused_at = None
+        facts = CallFacts(
+            known_from=row.first_at if row.count >= WINDOW else None,
+            refused_at=refused_at,
+            acted_at=row.acted_at,
+            press_answered_at=row.pressed_at,
+        )
+    if reply is not None:
+        facts = replace(
+            facts,
+            acted_at=_later(facts.acted_at, reply.acted_at),
+            press_answered_at=_later(facts.press_answered_at, reply.pressed_at),
+        )
+    return facts
+
+
+def _replies(team_id: ULID) -> Mapping[ULID, Row[tuple[object, ...]]]:
+    """Return when each bot's endpoints last called a method by what they answered."""
+    other = aliased(Delivery)
+    query = (
+        select(
+            Delivery.bot_id,
+            func.max(Attempt.at).label("acted_at"),
+            func.max(Attempt.at)
+            .filter(Attempt.called.startswith("answerCallbackQuery"))
+            .label("pressed_at"),
+        )
+        .join(Bot, Bot.id == Delivery.bot_id)
+        .join(Attempt, Attempt.delivery_seq == Delivery.seq)
+        .where(Bot.team_id == team_id, Attempt.called.endswith(" ok"))
+        # Few bots have an endpoint whose answers count.
+        .where(
+            select(Endpoint.id).where(Endpoint.bot_id == Bot.id, Endpoint.takes_answers).exists()
+        )
+        .where(Delivery.seq >= _oldest_of(other.bot_id, other.seq))
+        .group_by(Delivery.bot_id)
+    )
+    return {row.bot_id: row for row in db.session.execute(query)}
+
+
+def _renewed(team_id: ULID, now: datetime) -> Mapping[str, datetime]:
+    """Return when tokens were replaced in the last day, by the bot's id as a text."""
+    # An id begins with its time, and the audit log's index ends with the id.
+    query = select(AuditEntry.subject_id, func.max(AuditEntry.at)).where(
+        AuditEntry.team_id == team_id,
+        AuditEntry.id >= ULID.from_datetime(now - DAY),
+        AuditEntry.action == "bot.token_replaced",
+    )
+    return {row[0]: row[1] for row in db.session.execute(query.group_by(AuditEntry.subject_id))}
+
+
+def _keys(team_id: ULID, now: datetime) -> Sequence[KeyFacts]:
+    found = keys.of_team(team_id)
+    successors = {key.rotated_from: key.created_at for key in found if key.rotated_from}
+    return tuple(
+        KeyFacts(key.id, key.name, key.expires_at, key.last_used_at, successors.get(key.id))
+        for key in found
+        if key.state(now) is KeyState.ACTIVE
+    )
+
+
+def _oldest_of(
+    bot_id: InstrumentedAttribute[ULID], number: InstrumentedAttribute[int]
+) -> ColumnElement[int]:
+    """Return the number of the oldest row that counts, for a query that has Bot in it."""
+    query = select(number).where(bot_id == Bot.id).order_by(number.desc())
+    return func.coalesce(query.offset(WINDOW - 1).limit(1).correlate(Bot).scalar_subquery(), 0)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(filter(None, (one, other)), default=None)
