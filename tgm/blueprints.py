@@ -14,6 +14,7 @@ from tgm.bots.views import bp as bots
 from tgm.configuration.views import bp as configuration
 from tgm.dashboard.views import bp as dashboard
 from tgm.docs.views import bp as docs
+from tgm.dropin.api import bp as dropin
 from tgm.extensions import csrf
 from tgm.keys.views import bp as keys
 from tgm.proxy.api import bp as proxy
@@ -47,6 +48,7 @@ MOUNTS = (
     Mount("/docs", docs, "public"),
     Mount("/api/v1/bots", proxy, "key", csrf=False),
     Mount("/api/v1/tg-webhook", webhook, "secret", csrf=False),
+    Mount("", dropin, "key", csrf=False),
 )
 
 

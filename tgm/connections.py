@@ -8,6 +8,7 @@ import contextlib
 import json
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -19,10 +20,11 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.task import Task as WaitressTask
 from waitress.utilities import RequestEntityTooLarge
 
+from tgm.dropin import tokens
 from tgm.proxy.callers import shows_key
 from tgm.proxy.target import PREFIX
 from tgm.settings import MEBIBYTE
-from tgm.shared.marks import GATEWAY, SOURCE
+from tgm.shared.marks import FOR_PROGRAMS, GATEWAY, SOURCE
 
 # A body that is too large is read and thrown away up to here, since a caller that is still sending
 # when the connection closes would never see the answer.
@@ -30,6 +32,7 @@ _DRAINED_BYTES = 256 * MEBIBYTE
 # What anybody may send without showing an API key: screens take no more.
 _STRANGERS_BYTES = MEBIBYTE
 _LONGEST_NUMBER = 18  # digits
+_FOR_PROGRAMS = re.compile(rf"\S* (?:https?://[^/ ]*)?(?:{'|'.join(FOR_PROGRAMS)})".encode())
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 
 
@@ -104,7 +107,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if escaped != first:
             self.request_uri = first.split(b" ")[1].decode("latin-1")
         self.refused_length = self.adj.max_request_body_size
-        if not (self.path.startswith(PREFIX) and shows_key(self.headers)):
+        if not _may_be_a_caller(self.path, self.headers):
             # The application refuses by the true length; this only keeps the body off the disk.
             self.adj = _Limit(_STRANGERS_BYTES + 1)
 
@@ -126,6 +129,10 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.adj = _Limit(limit + _DRAINED_BYTES)
 
 
+def _may_be_a_caller(path: str, headers: Mapping[str, str]) -> bool:
+    return tokens.shows_key(path) or (path.startswith(PREFIX) and shows_key(headers))
+
+
 class _OurSpelling(WaitressTask):  # type: ignore[misc]
     """Writes our headers as the documentation does: waitress would have X-Ratelimit-Limit."""
 
@@ -145,7 +152,7 @@ class RefusalTask(_OurSpelling, ErrorTask):  # type: ignore[misc]
     def execute(self) -> None:
         """Write the answer and close the connection."""
         first_line: bytes = getattr(self.request, "first_line", b"")
-        if b"/api/" not in first_line:
+        if not _FOR_PROGRAMS.match(first_line):
             super().execute()
             return
         error = self.request.error

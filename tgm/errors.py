@@ -10,11 +10,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from tgm.shared.errors import N_, TgmError
-from tgm.shared.marks import GATEWAY, SOURCE
+from tgm.shared.marks import FOR_PROGRAMS, GATEWAY, SOURCE
 
 log = logging.getLogger(__name__)
-
-API_PREFIX = "/api/"
 
 _SENTENCES = {
     400: N_("The request could not be understood."),
@@ -61,7 +59,7 @@ def _page(code: int, text: str, retry_after: int | None = None) -> ResponseRetur
 
 
 def _on_tgm_error(error: TgmError) -> ResponseReturnValue:
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(FOR_PROGRAMS):
         return api_error(error.code, error.description, error.retry_after)
     return _page(error.code, sentence(error), error.retry_after)
 
@@ -74,7 +72,7 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code < 400:
         return error.get_response()
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(FOR_PROGRAMS):
         return api_error(code, error.name)
     return _page(code, gettext(_SENTENCES.get(code, _FAULT)))
 
@@ -82,6 +80,6 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
 def _on_fault(error: Exception) -> ResponseReturnValue:
     # The formatter redacts the traceback; the answer says nothing of it.
     log.error("unexpected error in %s", request.endpoint, exc_info=error)
-    if request.path.startswith(API_PREFIX):
+    if request.path.startswith(FOR_PROGRAMS):
         return api_error(500, InternalServerError().name)
     return _page(500, gettext(_FAULT))

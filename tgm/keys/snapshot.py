@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, select
@@ -83,6 +84,11 @@ class Known:
     revision: int
     keys: Mapping[str, KnownKey]
     bots: Mapping[str, KnownBot]
+
+    @cached_property
+    def by_telegram_id(self) -> Mapping[int, KnownBot]:
+        """The bots by their number at Telegram."""
+        return {bot.telegram_id: bot for bot in self.bots.values()}
 
 
 class Snapshot:

@@ -45,14 +45,12 @@ class Callers:
         self._engine = engine
         self._calls_per_minute = calls_per_minute
 
-    def identify(self, environ: Mapping[str, Any]) -> KnownKey:
-        """Return the key that the request shows.
+    def identify(self, shown: str, address: str) -> KnownKey:
+        """Return the key that a request from `address` shows.
 
         Raises Unauthorized for any bad one, RateLimited after too many from one address. A good key
         is never held up by bad ones.
         """
-        shown = presented_key(environ)
-        address = environ.get("REMOTE_ADDR") or ""
         if not shown:
             raise Unauthorized(_UNAUTHORIZED)
         key = self._snapshot.current().keys.get(digest(shown)) if is_api_key(shown) else None

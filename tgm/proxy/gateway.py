@@ -6,9 +6,8 @@ Idempotency-Key.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -16,11 +15,12 @@ from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, policy
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
+from tgm.proxy.entrance import API, Entrance, Environ
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
 from tgm.proxy.presses import answered_press
 from tgm.proxy.requestlog import RequestLog
-from tgm.proxy.target import FileTarget, MethodTarget, parse
+from tgm.proxy.target import FileTarget, MethodTarget
 from tgm.proxy.timing import Call, noted
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
@@ -33,8 +33,6 @@ from tgm.telegram.errors import TelegramUnreachable
 from tgm.telegram.token import BotToken
 
 log = logging.getLogger(__name__)
-
-Environ = Mapping[str, Any]
 
 _FAULT = "Internal Server Error"
 
@@ -53,7 +51,9 @@ class Gateway:
     press_answered: Callable[[str], None]
     """Hears the callback_query_id of each button press that a program has answered itself."""
 
-    def handle(self, environ: Environ, caller: KnownKey | None = None) -> ProxyAnswer:
+    def handle(
+        self, environ: Environ, caller: KnownKey | None = None, entrance: Entrance = API
+    ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
 
         Only the body may raise while it is read, an OSError, where Telegram breaks off. With
@@ -62,19 +62,19 @@ class Gateway:
         call = Call(environ)
         headers: list[tuple[str, str]] = []
         try:
-            call.key = key = caller or self.callers.identify(environ)
+            call.key = key = caller or self._identify(environ, entrance)
             state = self.callers.count(key)
             headers = limit_headers(state)
             if not state.allowed:
                 raise RateLimited(state)
-            answer = self._answer(call, key)
+            answer = self._answer(call, key, entrance)
         except RateLimited as error:
-            answer = own(error)
+            answer = own(entrance.refusal(error))
             headers = limit_headers(error.state)
         except TelegramUnreachable as error:
-            answer = own(error, error.failure)
+            answer = own(entrance.refusal(error), error.failure)
         except TgmError as error:
-            answer = own(error)
+            answer = own(entrance.refusal(error))
         except SealBroken as error:
             log.error("the token of bot %s cannot be opened: %s", call.bot and call.bot.id, error)
             answer = own(TgmError(_FAULT, code=500))
@@ -84,17 +84,20 @@ class Gateway:
         answer.headers += [*headers, (SOURCE, answer.source)]
         return noted(answer, call, self.request_log)
 
-    def _answer(self, call: Call, key: KnownKey) -> ProxyAnswer:
+    def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:
+        return self.callers.identify(entrance.key(environ), environ.get("REMOTE_ADDR") or "")
+
+    def _answer(self, call: Call, key: KnownKey, entrance: Entrance) -> ProxyAnswer:
         environ = call.environ
         verb = environ["REQUEST_METHOD"]
         if verb not in {"GET", "POST"}:
             raise policy.WrongVerb("GET, POST")
-        target = parse(environ["REQUEST_URI"])
+        target = entrance.target(environ)
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:
             call.method = "file"
-        call.bot = bot = policy.bot_for(key, self.snapshot.current().bots.get(target.bot_id))
+        call.bot = bot = policy.bot_for(key, entrance.bot(target, self.snapshot.current()))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
                 "Request Entity Too Large: a file may have %(most)s MB at most",
@@ -138,7 +141,7 @@ class Gateway:
         """Make the call unless one with this Idempotency-Key was made: then return its answer."""
         body = forward.Body(environ)
         content_type = environ.get("CONTENT_TYPE") or ""
-        asked = fingerprint(target.bot_id, target.method, target.query, content_type, body.blocks())
+        asked = fingerprint(bot.id, target.method, target.query, content_type, body.blocks())
         body.rewind()
         begun = self.idempotency.begin(key.id, token, asked, utcnow())
         if not isinstance(begun, Ticket):

@@ -20,13 +20,20 @@ class WrongVerb(TgmError):
         super().__init__("Method Not Allowed: use %(verbs)s", verbs=allow.replace(", ", " or "))
 
 
+class UnknownBot(NotFound):
+    """The key has no such bot."""
+
+    def __init__(self) -> None:
+        super().__init__(BOT_NOT_FOUND)
+
+
 def bot_for(key: KnownKey, bot: KnownBot | None) -> KnownBot:
-    """Return the bot if it is one of the key's. Raises NotFound, Forbidden when it is disabled.
+    """Return the bot if it is one of the key's. Raises UnknownBot, Forbidden when it is disabled.
 
     Another team's bot, and one that the key is not for, look like one that does not exist.
     """
     if bot is None or not key.may_use(bot):
-        raise NotFound(BOT_NOT_FOUND)
+        raise UnknownBot
     if bot.is_disabled:
         raise Forbidden("Forbidden: bot is disabled")
     return bot

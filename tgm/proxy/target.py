@@ -44,28 +44,32 @@ class FileTarget:
 
 
 def split(request_uri: str) -> tuple[str, str]:
-    """Return what stands behind the proxy's prefix, and the query. Both are as sent.
+    """Return the path and the query, both as sent, whether or not the target names a host.
 
-    Raises NotFound, and TgmError for characters that no address may contain.
+    Raises TgmError for characters that no address may contain.
     """
     if _CONTROL.search(request_uri):
         raise TgmError("Bad Request: the address contains a control character")
-    target = _ABSOLUTE.sub("", request_uri)
-    path, _, query = target.partition("?")
-    if not path.startswith(PREFIX):
-        raise NotFound(BOT_NOT_FOUND)
-    return path.removeprefix(PREFIX), query
+    path, _, query = _ABSOLUTE.sub("", request_uri).partition("?")
+    return path, query
 
 
 def parse(request_uri: str) -> MethodTarget | FileTarget:
     """Return what the target asks for. Raises NotFound for anything but a method or a file."""
-    rest, query = split(request_uri)
-    bot_id, _, tail = rest.partition("/")
+    path, query = split(request_uri)
+    if not path.startswith(PREFIX):
+        raise NotFound(BOT_NOT_FOUND)
+    bot_id, _, tail = path.removeprefix(PREFIX).partition("/")
     if tail.startswith("file/"):
         return FileTarget(bot_id, file_path(tail.removeprefix("file/")))
-    if not _METHOD.fullmatch(tail):
+    return MethodTarget(bot_id, method_name(tail), query)
+
+
+def method_name(raw: str) -> str:
+    """Return the name of a method, as the caller wrote it. Raises NotFound for what is none."""
+    if not _METHOD.fullmatch(raw):
         raise NotFound(METHOD_NOT_FOUND)
-    return MethodTarget(bot_id, tail, query)
+    return raw
 
 
 def file_path(raw: str) -> str:
