@@ -15,7 +15,7 @@ CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test screenshots crash-test translations pins clean
+.PHONY: run test lint types format coverage browser-test screenshots bench-screens crash-test translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
@@ -50,6 +50,10 @@ crash-test: $(DEV) $(MO)
 # Every screen, light and dark, wide and narrow, into instance/screenshots/.
 screenshots: $(DEV) $(MO)
 	$(BIN)/python -m tests.browser.screenshots
+
+# How long the server takes for each screen, with a month of work in the database: a few minutes.
+bench-screens: $(DEV) $(MO)
+	$(BIN)/python -m bench.screens
 
 # Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
 translations: $(RUNTIME)
