@@ -9,17 +9,18 @@ UV     := uv==0.13.8
 MADE    := $(VENV)/.made
 RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
+AXE     := tests/browser/node_modules/.made
 
 CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test screenshots crash-test translations pins clean
+.PHONY: run test lint types format coverage browser-test screenshots bench-screens crash-test translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
 
-test: lint types $(MO)
+test: lint types $(MO) $(AXE)
 	$(BIN)/python -m pytest --cov
 
 lint: $(DEV)
@@ -35,11 +36,11 @@ format: $(DEV)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-coverage: $(DEV) $(MO)
+coverage: $(DEV) $(MO) $(AXE)
 	$(BIN)/python -m pytest --cov --cov-report=html
 	@echo "Open htmlcov/index.html"
 
-browser-test: $(DEV) $(MO)
+browser-test: $(DEV) $(MO) $(AXE)
 	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 # Kills the serving process 50 times under load, and counts what is lost: about three minutes.
@@ -49,6 +50,10 @@ crash-test: $(DEV) $(MO)
 # Every screen, light and dark, wide and narrow, into instance/screenshots/.
 screenshots: $(DEV) $(MO)
 	$(BIN)/python -m tests.browser.screenshots
+
+# How long the server takes for each screen, with a month of work in the database: a few minutes.
+bench-screens: $(DEV) $(MO)
+	$(BIN)/python -m bench.screens
 
 # Collect the marked texts, bring every catalogue up to date, compile. Then edit the .po files.
 translations: $(RUNTIME)
@@ -73,7 +78,7 @@ pins: $(MADE)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .coverage .coverage.* htmlcov $(MO)
+	rm -rf .coverage .coverage.* htmlcov $(MO) $(dir $(AXE))
 	find tgm tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -87,6 +92,17 @@ $(RUNTIME): requirements.txt $(MADE)
 	@echo "Installing TGM's packages ..."
 	@$(INSTALL) -r requirements.txt
 	@touch $@
+
+# axe-core, which looks over every screen in the browser tests; only npm has it. Where it cannot be
+# had those tests say so: they are skipped, or fail where TGM_REQUIRE_BROWSER is set.
+$(AXE): tests/browser/package-lock.json
+	@if command -v npm >/dev/null; then \
+		echo "Installing axe-core ..."; \
+		cd $(dir $<) && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules/.made \
+			|| echo "npm could not install it: the browser tests go without axe-core." >&2; \
+	else \
+		echo "There is no npm: the browser tests go without axe-core." >&2; \
+	fi
 
 # An upgrade of the system's Python leaves an environment whose python looks in a folder that is not
 # there: make it anew.

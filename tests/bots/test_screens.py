@@ -18,7 +18,8 @@ from tgm.shared.ids import new_id
 SECRET = TOKEN.partition(":")[2]
 BOTS = "/dashboard/bots"
 CHANGES = ["rename", "disable", "enable", "token", "delete"]
-PAGES = ["", "/rename", "/token", "/delete"]
+PAGES = ["", "/settings", "/doctor", "/rename", "/token", "/delete"]
+READING = ["", "/settings", "/doctor"]
 
 
 def test_an_empty_list_says_what_to_do(signed_in: FlaskClient) -> None:
@@ -98,15 +99,17 @@ def test_a_wrong_name_comes_back_with_what_was_typed(signed_in: FlaskClient, bot
 
 def test_a_plain_post_disables_and_enables(signed_in: FlaskClient, bot: Bot) -> None:
     detail = f"{BOTS}/{bot.id}"
+    settings = f"{detail}/settings"
     for act, state in (("disable", "disabled"), ("enable", "enabled")):
-        answer = submit(signed_in, detail, f"{detail}/{act}")
-        assert (answer.status_code, answer.headers["Location"]) == (303, detail)
-        assert re.search(rf'class="status[^"]*">{state}<', signed_in.get(detail).text)
+        answer = submit(signed_in, settings, f"{detail}/{act}")
+        assert (answer.status_code, answer.headers["Location"]) == (303, settings)
+        for page in (settings, detail, BOTS):
+            assert re.search(rf'class="status[^"]*">{state}<', signed_in.get(page).text)
 
 
 def test_htmx_gets_the_state_alone(signed_in: FlaskClient, bot: Bot) -> None:
     detail = f"{BOTS}/{bot.id}"
-    page = signed_in.get(detail)
+    page = signed_in.get(f"{detail}/settings")
     answer = signed_in.post(
         f"{detail}/disable",
         data={"csrf_token": csrf_token(page)},
@@ -177,16 +180,17 @@ def test_who_may_not_manage_bots_reads_and_changes_nothing(
     app: Flask, team: ULID, bot: Bot, role: Role
 ) -> None:
     client = browser_of(app, team, role)
-    detail = client.get(f"{BOTS}/{bot.id}")
-    assert detail.status_code == client.get(BOTS).status_code == 200
-    for act in CHANGES:
-        assert f"/{act}" not in detail.text
+    for page in ("", *(f"/{bot.id}{tab}" for tab in READING)):
+        detail = client.get(f"{BOTS}{page}")
+        assert detail.status_code == 200
+        for act in CHANGES:
+            assert f"/{bot.id}/{act}" not in detail.text
     # The form that every page has, for the language, carries the same token.
     token = csrf_token(detail)
     typed = {"csrf_token": token, "name": bot.name, "token": TOKEN}
     for path in ("add", *(f"{bot.id}/{act}" for act in CHANGES)):
         assert client.post(f"{BOTS}/{path}", data=typed).status_code == 403
-    for path in ("add", *(f"{bot.id}{page}" for page in PAGES[1:])):
+    for path in ("add", *(f"{bot.id}{page}" for page in PAGES if page not in READING)):
         assert client.get(f"{BOTS}/{path}").status_code == 403
     assert [entry.action for entry in acts(team) if entry.action.startswith("bot.")] == [
         "bot.added"

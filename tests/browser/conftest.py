@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,6 +81,19 @@ def windows(chromium: Browser, served: Served) -> Iterator[Windows]:
 def page(windows: Windows) -> Page:
     """A window in which nobody has signed in."""
     return windows.open()
+
+
+@pytest.fixture(scope="session")
+def barriers() -> Callable[[Page], list[str]]:
+    """Ask axe-core about a page."""
+    from tests.browser import axe
+
+    if not axe.SCRIPT.exists():
+        reason = "axe-core is not there: `make test` installs it by npm"
+        if os.environ.get("TGM_REQUIRE_BROWSER") == "1":
+            pytest.fail(f"TGM_REQUIRE_BROWSER is set, and {reason}", pytrace=False)
+        pytest.skip(reason)
+    return axe.barriers
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, ViewportSize, expect
 
-from tests.browser.inspecting import faults_of_contrast, faults_of_structure, faults_of_width
+from tests.browser.inspecting import faults_of_structure, faults_of_width
 from tests.browser.screens import open_screen, screens
 from tests.browser.steps import sign_in
 from tests.browser.stock import Stock
@@ -15,58 +15,108 @@ from tests.fakes.serving import Served
 from tgm.auth import setup_link
 
 NARROW: ViewportSize = {"width": 360, "height": 740}
+TEXT_FIELDS = "input:is([type=text], [type=email], [type=password], [type=url]), textarea"
+
+Look = Callable[[Page], list[str]]
 
 
-def faults(page: Page, addresses: list[str], *inspect: Callable[[Page], list[str]]) -> list[str]:
+def look_at(page: Page, addresses: list[str], *inspect: Look) -> None:
+    """Open each address and expect that nobody finds a fault."""
     found = []
     for address in addresses:
         open_screen(page, address)
         for ask in inspect:
             found += [f"{address}: {fault}" for fault in ask(page)]
-    return found
+    assert found == [], "\n".join(found)
 
 
-def in_both_schemes(page: Page) -> list[str]:
+def width(page: Page) -> list[str]:
+    """Look at a page on a telephone and on a small laptop."""
     found = []
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        found += [f"{scheme}: {fault}" for fault in faults_of_contrast(page)]
+    for wide in (360, 1024):
+        page.set_viewport_size({"width": wide, "height": 740})
+        found += [f"{wide} wide: {fault}" for fault in faults_of_width(page)]
     return found
 
 
-def test_each_has_a_heading_a_title_labels_and_its_language(
+def test_each_has_a_heading_a_title_and_labels_and_fits_its_window(
     app: Flask, stock: Stock, owners: Page
 ) -> None:
-    assert faults(owners, screens(app, stock.values), faults_of_structure) == []
+    look_at(owners, screens(app, stock.values), faults_of_structure, width)
 
 
-def test_each_can_be_read_in_both_colour_schemes(app: Flask, stock: Stock, owners: Page) -> None:
-    # A colour on its way to another one has no contrast yet.
-    owners.emulate_media(reduced_motion="reduce")
-    assert faults(owners, screens(app, stock.values), in_both_schemes) == []
+def test_each_is_in_indonesian_too(app: Flask, stock: Stock, owners: Page) -> None:
+    owners.get_by_role("button", name="Bahasa Indonesia").click()
+    expect(owners.locator("html")).to_have_attribute("lang", "id")
+
+    def structure(page: Page) -> list[str]:
+        return faults_of_structure(page, "id")
+
+    look_at(owners, screens(app, stock.values), structure, width)
 
 
-@pytest.mark.parametrize("width", [360, 1024])
-def test_none_scrolls_sideways(app: Flask, stock: Stock, owners: Page, width: int) -> None:
-    owners.set_viewport_size({"width": width, "height": 740})
-    assert faults(owners, screens(app, stock.values), faults_of_width) == []
+def test_none_has_a_barrier_in_either_theme(
+    app: Flask, stock: Stock, owners: Page, barriers: Look
+) -> None:
+    look_at(owners, screens(app, stock.values), barriers)
 
 
-def test_a_strangers_screens_are_no_worse(app: Flask, page: Page, served: Served) -> None:
+def test_a_strangers_screens_are_no_worse(
+    app: Flask, page: Page, served: Served, barriers: Look
+) -> None:
     addresses = [setup_link.path(app), "/auth/sign-in", "/docs/", "/docs/reference"]
-    page.emulate_media(reduced_motion="reduce")
-    assert faults(page, addresses, faults_of_structure, in_both_schemes) == []
-    page.set_viewport_size(NARROW)
-    assert faults(page, addresses, faults_of_width) == []
+    look_at(page, addresses, faults_of_structure, width, barriers)
 
 
-def test_a_new_team_is_told_what_to_do_first(owners_of_nothing: Page) -> None:
+def test_nor_are_those_of_a_team_that_has_nothing_yet(
+    app: Flask, owners_of_nothing: Page, barriers: Look
+) -> None:
     page = owners_of_nothing
-    page.emulate_media(reduced_motion="reduce")
-    addresses = ["/dashboard/", "/dashboard/bots", "/dashboard/api-keys", "/dashboard/requests"]
-    assert faults(page, addresses, faults_of_structure, in_both_schemes) == []
-    page.goto("/dashboard/")
-    expect(page.get_by_role("link", name="Add a bot")).to_be_visible()
+    look_at(page, screens(app, None), faults_of_structure, width, barriers)
+
+
+def test_nor_are_forms_that_come_back(
+    app: Flask, stock: Stock, owners: Page, barriers: Look
+) -> None:
+    found, refused = [], 0
+    for address in screens(app, stock.values):
+        open_screen(owners, address)
+        if not send_empty(owners):
+            continue
+        refused += 1
+        found += [f"{address}: {fault}" for fault in faults_of_structure(owners)]
+        found += [f"{address}: {fault}" for fault in barriers(owners)]
+    assert found == [], "\n".join(found)
+    assert refused > 5
+
+
+def send_empty(page: Page) -> bool:
+    """Send the screen's first form that asks for a text, without one; say whether it came back."""
+    form = page.locator("main form[method=post]").filter(has=page.locator(TEXT_FIELDS)).first
+    if form.count() == 0:
+        return False
+    with page.expect_response(lambda answer: answer.request.method == "POST") as sent:
+        form.evaluate(
+            """(form, fields) => {
+              form.noValidate = true;
+              for (const field of form.querySelectorAll(fields)) field.value = "";
+              form.requestSubmit();
+            }""",
+            TEXT_FIELDS,
+        )
+    if sent.value.status != 422:
+        page.wait_for_load_state()
+        return False
+    page.locator("[aria-invalid=true], .alert-danger").first.wait_for()
+    return True
+
+
+def test_nor_is_the_menu_when_it_is_open(stock: Stock, owners: Page, barriers: Look) -> None:
+    owners.goto("/dashboard/audit")
+    owners.locator("header summary").click()
+    assert faults_of_structure(owners) == []
+    assert width(owners) == []
+    assert barriers(owners) == []
 
 
 def test_the_navigation_works_on_a_telephone(windows: Windows, stock: Stock) -> None:
@@ -91,17 +141,6 @@ def test_the_switch_changes_the_language_and_back(owners: Page) -> None:
     owners.get_by_role("button", name="English").click()
     expect(owners.locator("html")).to_have_attribute("lang", "en")
     expect(owners.get_by_role("heading", level=1)).to_have_text("People")
-
-
-def test_each_screen_is_in_indonesian_too(app: Flask, stock: Stock, owners: Page) -> None:
-    owners.get_by_role("button", name="Bahasa Indonesia").click()
-    expect(owners.locator("html")).to_have_attribute("lang", "id")
-    owners.set_viewport_size(NARROW)
-
-    def structure(page: Page) -> list[str]:
-        return faults_of_structure(page, "id")
-
-    assert faults(owners, screens(app, stock.values), structure, faults_of_width) == []
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])

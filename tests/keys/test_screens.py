@@ -20,6 +20,7 @@ from tgm.extensions import runtime
 from tgm.keys import service
 from tgm.keys.models import ApiKey, KeyState
 from tgm.keys.rights import Rights
+from tgm.proxy.requestlog import LogRow
 from tgm.security.credentials import digest
 from tgm.shared.clock import utcnow
 from tgm.shared.ids import new_id
@@ -286,3 +287,62 @@ def test_a_keys_page_shows_what_to_recognise_it_by_and_its_last_use(
         session.get_one(ApiKey, key.id).last_used_at = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
     page = signed_in.get(f"{KEYS}/{key.id}").text
     assert "2026-11-21T12:30:00" in page.partition("Last use")[2].partition("</dd>")[0]
+
+
+def note_call(team: ULID, bot: Bot, key: ApiKey, ago: timedelta) -> None:
+    runtime.request_log.add(
+        LogRow(
+            at=utcnow() - ago,
+            team_id=str(team),
+            bot_id=str(bot.id),
+            key_id=str(key.id),
+            method="getMe",
+            source="telegram",
+            status=200,
+            error=None,
+            bytes_in=0,
+            bytes_out=2,
+            milliseconds=1,
+        )
+    )
+
+
+@pytest.mark.parametrize("page", ["", "/{key.id}"], ids=["the list", "the key's page"])
+def test_a_keys_calls_of_a_day_are_drawn_hour_by_hour(
+    signed_in: FlaskClient, team: ULID, bot: Bot, key: ApiKey, page: str
+) -> None:
+    for hours in (0, 0, 3, 30):
+        note_call(team, bot, key, timedelta(hours=hours))
+    runtime.request_log.flush()
+    text = signed_in.get(KEYS + page.format(key=key)).text
+    assert text.count("one bar for each hour: 3") == 2
+    assert text.count('class="sparkline-bar"') == 2
+
+
+def test_a_key_without_calls_has_an_empty_line(signed_in: FlaskClient, key: ApiKey) -> None:
+    text = signed_in.get(KEYS).text
+    assert "one bar for each hour: 0" in text
+    assert "sparkline-bar" not in text
+
+
+def test_the_last_use_is_told_as_people_say_it_and_exactly(
+    signed_in: FlaskClient, key: ApiKey
+) -> None:
+    when = utcnow() - timedelta(minutes=5)
+    with writing() as session:
+        session.get_one(ApiKey, key.id).last_used_at = when
+    for page in (KEYS, f"{KEYS}/{key.id}"):
+        text = signed_in.get(page).text
+        assert "5 minutes ago" in text
+        assert f'datetime="{when.isoformat(timespec="seconds")}"' in text
+
+
+@pytest.mark.parametrize(("days", "said"), [(6, True), (8, False), (-1, False), (None, False)])
+def test_a_key_that_expires_soon_says_so(
+    signed_in: FlaskClient, key: ApiKey, days: int | None, said: bool
+) -> None:
+    expiry = None if days is None else utcnow() + days * DAY
+    with writing() as session:
+        session.get_one(ApiKey, key.id).expires_at = expiry
+    for page in (KEYS, f"{KEYS}/{key.id}"):
+        assert (">soon<" in signed_in.get(page).text) is said

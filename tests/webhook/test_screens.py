@@ -223,7 +223,12 @@ def test_handing_back_and_receiving_again(
     signed_in: FlaskClient, bot: Bot, endpoint: Endpoint
 ) -> None:
     make_reception(bot.id, Mode.POLLING)
-    assert press(signed_in, bot, "/hand-back").status_code == 303
+    asked = at(bot, "/hand-back")
+    assert asked in signed_in.get(at(bot)).text
+    assert "get no more updates" in signed_in.get(asked).text
+    assert kept(bot).mode is Mode.POLLING, "it only asked"
+    assert submit(signed_in, asked).status_code == 303
+    assert signed_in.get(asked).status_code == 303, "there is nothing to hand back any more"
     assert receiving.of_bot(bot.id) is None
     page = signed_in.get(at(bot)).text
     assert re.search(r'class="status[^"]*">off<', page)
@@ -346,12 +351,17 @@ def test_the_bot_page_shows_lag_pending_failing_and_the_last_error(
     make_delivery(endpoint, an_update(2))
     make_delivery(endpoint, an_update(3), state=State.DEAD, last_error="connect")
     make_delivery(endpoint, an_update(4), state=State.DELIVERED, attempts_made=1)
-    for path in (f"/dashboard/bots/{bot.id}", at(bot)):
-        facts = _facts(signed_in.get(path).text)
-        assert facts["Lag"] == "3 hours"
-        assert (facts["Failing"], facts["Given up"], facts["Last error"]) == ("1", "1", "connect")
-        assert facts["Pending"].startswith("2")
-    assert at(bot) in signed_in.get(f"/dashboard/bots/{bot.id}").text
+    facts = _facts(signed_in.get(at(bot)).text.partition('id="standing-heading"')[2])
+    assert facts["Lag"] == "3 hours"
+    assert (facts["Failing"], facts["Given up"], facts["Last error"]) == ("1", "1", "connect")
+    assert facts["Pending"].startswith("2")
+    overview = signed_in.get(f"/dashboard/bots/{bot.id}").text
+    tiles = re.findall(r'tile-label">([^<]+)<.*?tile-value">(.*?)</span>\s*<span', overview, re.S)
+    shown = {name: re.sub(r"<[^>]+>|\s", "", value) for name, value in tiles}
+    assert (shown["Pending"], shown["Failing"], shown["Given up"]) == ("2", "1", "1")
+    assert "Lag: 3 hours" in overview
+    assert _facts(overview)["Last error"] == "connect"
+    assert at(bot) in overview
 
 
 def _facts(page: str) -> dict[str, str]:

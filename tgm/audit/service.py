@@ -1,8 +1,10 @@
 """Writing and reading the audit log."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 from ulid import ULID
 
@@ -22,6 +24,7 @@ class Actor:
 
 
 COMMAND_LINE = Actor("command line")
+_SLACK_MS = 60_000
 
 
 def record(
@@ -53,9 +56,43 @@ def record(
     )
 
 
-def page(team_id: ULID, before: ULID | None = None, *, size: int = 50) -> Page[AuditEntry]:
+@dataclass(frozen=True)
+class Filter:
+    """Which acts are wanted. `actor` is a part of a name, in any case; `since` is included."""
+
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield the conditions on the log's rows."""
+        if self.actor:
+            yield AuditEntry.actor.icontains(self.actor, autoescape=True)
+        if self.action:
+            yield AuditEntry.action == self.action
+        if self.since is not None:
+            # An entry's id was made just before its time was read: the index on the ids ends the
+            # search where nothing younger follows.
+            yield AuditEntry.id >= _first_id(self.since)
+            yield AuditEntry.at >= self.since
+        if self.until is not None:
+            yield AuditEntry.at < self.until
+
+
+def page(
+    team_id: ULID, before: ULID | None = None, wanted: Filter | None = None, *, size: int = 50
+) -> Page[AuditEntry]:
     """Return a team's acts, the newest first, older than the entry `before`."""
     query = select(AuditEntry).where(AuditEntry.team_id == team_id)
     if before is not None:
         query = query.where(AuditEntry.id < before)
+    if wanted is not None:
+        query = query.where(*wanted.conditions())
     return page_of(db.session.scalars(query.order_by(AuditEntry.id.desc()).limit(size + 1)), size)
+
+
+def _first_id(at: datetime) -> ULID:
+    """Return an id that is smaller than any made at this time or later."""
+    milliseconds = max(0, int(at.timestamp() * 1000) - _SLACK_MS)
+    return ULID.from_bytes(milliseconds.to_bytes(6) + bytes(10))

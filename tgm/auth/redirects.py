@@ -25,11 +25,11 @@ def local_page(target: str | None, fallback: str) -> str:
 
 
 def fresh_session() -> None:
-    """Empty the session at sign-in and sign-out, so that nothing is carried over but the language.
+    """Empty the session at sign-in and sign-out, so that little is carried over.
 
-    The old CSRF token goes too: a form opened as somebody else can no longer be sent.
+    The language and the theme stay: they say nothing of who was there. The old CSRF token
+    goes too: a form opened as somebody else can no longer be sent.
     """
-    language = session.get("language")
+    kept = {name: session[name] for name in ("language", "theme") if name in session}
     session.clear()
-    if language:
-        session["language"] = language
+    session.update(kept)

@@ -1,22 +1,31 @@
 """The bots' screens."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
 from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta
 from flask_babel import gettext as _
 from htmx_flask import request as htmx_request
 from jinja2_fragments.flask import render_block
 from ulid import ULID
 
-from tgm.auth.access import current_actor, current_team, needs
+from tgm.auth.access import current_actor, current_team, may, needs
 from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
+from tgm.bots.returning import back
 from tgm.errors import sentence
+from tgm.proxy.figures import Totals, totals_by_bot
 from tgm.refusals import beside_fields, beside_form
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import TgmError
-from tgm.webhook import forgetting, reading, receiving
+from tgm.webhook import doctor as examiner
+from tgm.webhook import endpoints, forgetting, overview, reading, receiving
+from tgm.webhook.findings import Finding, Verdict
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
 
@@ -30,7 +39,10 @@ def has_screen(endpoint: str) -> bool:
 @bp.get("")
 def index() -> ResponseReturnValue:
     """List the team's bots."""
-    return render_template("bots/index.html", bots=bots.of_team(current_team()))
+    team = current_team()
+    return render_template(
+        "bots/index.html", bots=bots.of_team(team), standings=overview.by_bot(team)
+    )
 
 
 @bp.route("/add", methods=["GET", "POST"])
@@ -48,10 +60,52 @@ def add() -> ResponseReturnValue:
 
 @bp.get("/<ulid:bot_id>")
 def detail(bot_id: ULID) -> ResponseReturnValue:
-    """Show a bot: the id that programs call it by, its state, and how its deliveries stand."""
-    bot = bots.get(current_team(), bot_id)
-    summary = reading.summary(bot_id, utcnow())
-    return render_template("bots/detail.html", bot=bot, summary=summary)
+    """Show a bot: the id that programs call it by, its state, and how all of it stands."""
+    bot, now = bots.get(current_team(), bot_id), utcnow()
+    totals = totals_by_bot(current_team(), now - timedelta(hours=24)).get(bot_id, Totals())
+    return render_template(
+        "bots/detail.html",
+        bot=bot,
+        summary=reading.summary(bot_id, now),
+        reception=receiving.of_bot(bot_id),
+        endpoints=endpoints.of_bot(bot_id),
+        stands=reading.by_endpoint(bot_id, now),
+        last_update=overview.last_update_at(bot_id),
+        totals=totals,
+    )
+
+
+@bp.get("/<ulid:bot_id>/settings")
+def settings(bot_id: ULID) -> ResponseReturnValue:
+    """Show what can be changed about the bot itself."""
+    return render_template("bots/settings.html", bot=bots.get(current_team(), bot_id))
+
+
+@bp.get("/<ulid:bot_id>/doctor")
+def doctor(bot_id: ULID) -> ResponseReturnValue:
+    """Show the Doctor, and with `run` what it finds: that waits for Telegram's answers."""
+    bot, findings = bots.get(current_team(), bot_id), None
+    # It calls Telegram: reading alone does not.
+    if "run" in request.args and may(Role.MEMBER):
+        findings = [_told(one) for one in examiner.of_bot(current_team(), bot_id)]
+    shown = {"bot": bot, "findings": findings, "count": _ill(findings or [])}
+    if _wants_part():
+        return render_block("bots/doctor.html", "examination", is_part=True, **shown)
+    return render_template("bots/doctor.html", **shown)
+
+
+def _told(finding: Finding) -> Finding:
+    """Put times and errors into words of the reader's language."""
+    params = {
+        name: format_timedelta(value) if isinstance(value, timedelta) else value
+        for name, value in finding.params.items()
+    }
+    said = sentence(finding.said) if isinstance(finding.said, TgmError) else finding.said
+    return replace(finding, params=params, said=said)
+
+
+def _ill(findings: Sequence[Finding]) -> int:
+    return sum(one.verdict is Verdict.ATTENTION for one in findings)
 
 
 @bp.route("/<ulid:bot_id>/rename", methods=["GET", "POST"])
@@ -126,9 +180,13 @@ def _renew(bot_id: ULID) -> None:
 
 
 def _bot_state(bot: Bot) -> ResponseReturnValue:
-    if htmx_request.htmx and not htmx_request.htmx.boosted:
-        return render_block("bots/detail.html", "bot_state", bot=bot)
-    return _to(bot)
+    if _wants_part():
+        return render_block("bots/settings.html", "bot_state", bot=bot)
+    return back(bot.id, ".settings")
+
+
+def _wants_part() -> bool:
+    return bool(htmx_request.htmx and not htmx_request.htmx.boosted)
 
 
 def _to(bot: Bot) -> ResponseReturnValue:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import FromClause, func, select
 
 import tgm
 from tgm import database
@@ -125,7 +125,7 @@ def _plain(value: object) -> str | None:
     return value.value if isinstance(value, Secret) else None if value is None else str(value)
 
 
-def _kept(table: Table, key: str, time: str) -> Kept:
+def _kept(table: FromClause, key: str, time: str) -> Kept:
     number = table.c[key]
     first, last = db.session.execute(
         select(

@@ -7,8 +7,9 @@ each bot's newest `WINDOW` rows count, found by an index.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 from ulid import ULID
 
@@ -44,10 +45,10 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
     # A read begun earlier in this request would go on seeing the log as it was.
     db.session.rollback()
     endpoints = standing.of_team(team_id, now - DAY)
-    updates = {row.bot_id: row for row in db.session.execute(_updates(team_id, now))}
+    updates = _updates(team_id, now)
     calls = _calls(team_id, now)
     found = []
-    for row in db.session.execute(_bots(team_id)):
+    for row in _bots(team_id):
         bot_id = row.id
         came = updates.get(bot_id)
         found.append(
@@ -71,24 +72,25 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
     return Facts(found, _keys(team_id, now))
 
 
-def _bots(team_id: ULID) -> Select[tuple[object, ...]]:
+def _bots(team_id: ULID) -> Sequence[Any]:
     columns = (Reception.mode, Reception.problem, Reception.problem_text, Reception.is_paused)
-    return (
+    query = (
         select(Bot.id, Bot.name, Bot.username, Bot.disabled_at, Reception.acknowledge, *columns)
         .outerjoin(Reception, Reception.bot_id == Bot.id)
         .where(Bot.team_id == team_id)
         .order_by(func.lower(Bot.name), Bot.id)
     )
+    return db.session.execute(query).all()
 
 
-def _updates(team_id: ULID, now: datetime) -> Select[tuple[object, ...]]:
+def _updates(team_id: ULID, now: datetime) -> Mapping[ULID, Any]:
     """Return when each bot's newest updates came in. A test of ours is none."""
     real = not_(Update.is_test)
     recent = and_(real, Update.received_at >= now - DAY)
     message = and_(recent, Update.kind == "message")
     press = and_(recent, Update.kind == "callback_query")
     other = aliased(Update)
-    return (
+    return _by_bot(
         select(
             Update.bot_id,
             func.max(Update.received_at).filter(real).label("last_at"),
@@ -116,7 +118,7 @@ def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
     query = (
         select(
             entry.bot_id,
-            func.count().label("count"),
+            func.count().label("calls"),
             func.min(entry.at).label("first_at"),
             func.max(case((answered, entry.id))).label("last_answered"),
             func.max(case((refused, entry.id))).label("last_refused"),
@@ -128,7 +130,7 @@ def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
         .where(Bot.team_id == team_id, entry.id >= _oldest_of(other.bot_id, other.id))
         .group_by(entry.bot_id)
     )
-    rows = {row.bot_id: row for row in db.session.execute(query)}
+    rows = _by_bot(query)
     replied = _replies(team_id)
     renewed = _renewed(team_id, now) if any(map(_is_refused, rows.values())) else {}
     return {
@@ -137,22 +139,20 @@ def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
     }
 
 
-def _is_refused(row: Row[tuple[object, ...]]) -> bool:
-    return row.last_refused is not None and row.last_refused == row.last_answered
+def _is_refused(row: Any) -> bool:
+    is_refused: bool = row.last_refused is not None and row.last_refused == row.last_answered
+    return is_refused
 
 
-def _call_facts(
-    row: Row[tuple[object, ...]] | None,
-    reply: Row[tuple[object, ...]] | None,
-    renewed: datetime | None,
-) -> CallFacts:
+def _call_facts(row: Any, reply: Any, renewed: datetime | None) -> CallFacts:
+    """Return the facts of a row of calls and one of replies; each is None where there is none."""
     facts = CallFacts()
     if row is not None:
         refused_at = row.refused_at if _is_refused(row) else None
         if refused_at is not None and renewed is not None and renewed > refused_at:
             refused_at = None
         facts = CallFacts(
-            known_from=row.first_at if row.count >= WINDOW else None,
+            known_from=row.first_at if row.calls >= WINDOW else None,
             refused_at=refused_at,
             acted_at=row.acted_at,
             press_answered_at=row.pressed_at,
@@ -166,7 +166,7 @@ def _call_facts(
     return facts
 
 
-def _replies(team_id: ULID) -> Mapping[ULID, Row[tuple[object, ...]]]:
+def _replies(team_id: ULID) -> Mapping[ULID, Any]:
     """Return when each bot's endpoints last called a method by what they answered."""
     other = aliased(Delivery)
     query = (
@@ -187,7 +187,7 @@ def _replies(team_id: ULID) -> Mapping[ULID, Row[tuple[object, ...]]]:
         .where(Delivery.seq >= _oldest_of(other.bot_id, other.seq))
         .group_by(Delivery.bot_id)
     )
-    return {row.bot_id: row for row in db.session.execute(query)}
+    return _by_bot(query)
 
 
 def _renewed(team_id: ULID, now: datetime) -> Mapping[str, datetime]:
@@ -198,7 +198,8 @@ def _renewed(team_id: ULID, now: datetime) -> Mapping[str, datetime]:
         AuditEntry.id >= ULID.from_datetime(now - DAY),
         AuditEntry.action == "bot.token_replaced",
     )
-    return {row[0]: row[1] for row in db.session.execute(query.group_by(AuditEntry.subject_id))}
+    rows = db.session.execute(query.group_by(AuditEntry.subject_id))
+    return {str(bot_id): at for bot_id, at in rows}
 
 
 def _keys(team_id: ULID, now: datetime) -> Sequence[KeyFacts]:
@@ -212,11 +213,15 @@ def _keys(team_id: ULID, now: datetime) -> Sequence[KeyFacts]:
 
 
 def _oldest_of(
-    bot_id: InstrumentedAttribute[ULID], number: InstrumentedAttribute[int]
+    bot_id: InstrumentedAttribute[Any], number: InstrumentedAttribute[int]
 ) -> ColumnElement[int]:
     """Return the number of the oldest row that counts, for a query that has Bot in it."""
     query = select(number).where(bot_id == Bot.id).order_by(number.desc())
     return func.coalesce(query.offset(WINDOW - 1).limit(1).correlate(Bot).scalar_subquery(), 0)
+
+
+def _by_bot(query: Select[*tuple[Any, ...]]) -> Mapping[ULID, Any]:
+    return {row.bot_id: row for row in db.session.execute(query)}
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

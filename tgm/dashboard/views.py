@@ -10,7 +10,7 @@ from jinja2_fragments.flask import render_block
 
 from tgm.auth.access import current_team, may
 from tgm.auth.roles import Role
-from tgm.dashboard import attention, cards, facts, guide
+from tgm.dashboard import attention, cards, charts, facts, guide
 from tgm.extensions import login_manager
 from tgm.proxy import figures
 from tgm.shared.clock import utcnow
@@ -50,11 +50,12 @@ def home() -> ResponseReturnValue:
     findings = attention.find(known.bots, known.keys, now)
     totals = figures.totals_by_bot(team, now - facts.DAY)
     shown = {"findings": findings, "cards": cards.of_bots(known.bots, totals, findings, now)}
-    seen = {name: _mark(value) for name, value in shown.items()}
-    shown["marks"] = seen
+    marks = {name: _mark(value) for name, value in shown.items()}
     if htmx_request.htmx and not htmx_request.htmx.boosted:
-        return _news(shown, seen)
-    return render_template("dashboard/home.html", guide=guide.of_team(team, now), **shown)
+        return _news({**shown, "marks": marks}, marks)
+    drawn = charts.for_home(team, request.args.get("span", ""), now) if known.bots else None
+    first = guide.of_team(team, now)
+    return render_template("dashboard/home.html", guide=first, charts=drawn, marks=marks, **shown)
 
 
 def _news(shown: dict[str, object], marks: dict[str, str]) -> ResponseReturnValue:

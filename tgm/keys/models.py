@@ -1,6 +1,6 @@
 """API keys, and which bots they may use."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
@@ -11,6 +11,9 @@ from tgm.extensions import Base
 from tgm.security.credentials import KEY_PREFIX
 from tgm.shared.ids import new_id
 from tgm.shared.types import UlidType, UtcDateTime
+
+# How long before its end a key is said to expire soon.
+SOON = timedelta(days=7)
 
 
 class KeyState(StrEnum):
@@ -62,6 +65,12 @@ class ApiKey(Base):
         if self.expires_at is not None and now >= self.expires_at:
             return KeyState.EXPIRED
         return KeyState.ACTIVE
+
+    def expires_soon(self, now: datetime) -> bool:
+        """Tell whether the key works at `now`, and will not within days."""
+        if self.expires_at is None or self.state(now) is not KeyState.ACTIVE:
+            return False
+        return self.expires_at - now <= SOON
 
 
 class ApiKeyBot(Base):

@@ -1,6 +1,8 @@
 """The API keys' screens."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,11 +13,13 @@ from tgm.auth.access import current_actor, current_team, needs
 from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
+from tgm.dashboard.charts import Sparkline, sparkline
 from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.example import curl_line
 from tgm.keys.forms import EditForm, KeyForm, RevokeForm, RotateForm
 from tgm.keys.models import ApiKey
+from tgm.proxy.figures import hourly_by_key
 from tgm.refusals import beside_fields
 from tgm.security.secret import Secret
 from tgm.shared.clock import utcnow
@@ -26,13 +30,14 @@ bp = Blueprint("keys", __name__, url_prefix="/api-keys")
 @bp.get("")
 def index() -> ResponseReturnValue:
     """List the team's keys."""
-    team = current_team()
+    team, now = current_team(), utcnow()
     return render_template(
         "keys/index.html",
         keys=keys.of_team(team),
         chosen=keys.chosen_bots(team),
         general_rate=runtime.settings.rate_limit_per_minute,
-        now=utcnow(),
+        lines=_lines(team, now),
+        now=now,
     )
 
 
@@ -52,13 +57,15 @@ def new() -> ResponseReturnValue:
 @bp.get("/<ulid:key_id>")
 def detail(key_id: ULID) -> ResponseReturnValue:
     """Show a key's rights and state."""
-    key = keys.get(current_team(), key_id)
+    key, now = keys.get(current_team(), key_id), utcnow()
     return render_template(
         "keys/detail.html",
         key=key,
         bots=_chosen(key),
         general_rate=runtime.settings.rate_limit_per_minute,
-        state=key.state(utcnow()),
+        line=_lines(key.team_id, now)[key.id],
+        state=key.state(now),
+        now=now,
     )
 
 
@@ -112,6 +119,13 @@ def _shown_once(key: ApiKey, secret: Secret) -> ResponseReturnValue:
     )
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _lines(team_id: ULID, now: datetime) -> Mapping[ULID, Sparkline]:
+    """Return each key's calls in 24 hours, one bar for an hour; a key without calls has none."""
+    unused = sparkline([0] * 24)
+    counts = hourly_by_key(team_id, now)
+    return defaultdict(lambda: unused, {key_id: sparkline(own) for key_id, own in counts.items()})
 
 
 def _chosen(key: ApiKey) -> Sequence[Bot]:

@@ -15,8 +15,6 @@ from tgm.proxy.counting import BOT, KEY, TEAM, figures
 from tgm.shared.marks import TELEGRAM
 from tgm.shared.spans import HOUR, SPANS, Span, sort, starts
 
-_ERRORS = 4  # the statuses from 400 on
-
 
 class Outcome(StrEnum):
     """How a call ended, and who said so: Telegram, or TGM in its place."""
@@ -25,6 +23,23 @@ class Outcome(StrEnum):
     TELEGRAM_ERROR = "telegram_error"
     REFUSED = "refused"
     FAILED = "failed"
+
+
+def _calls(those: ColumnElement[bool]) -> ColumnElement[Any]:
+    return func.sum(case((those, figures.c.calls), else_=0))
+
+
+_column = figures.c
+_IS_ERROR = _column.status >= 4
+_IS_TELEGRAM = _column.source == TELEGRAM
+_CALLS: ColumnElement[Any] = func.sum(_column.calls)
+# Summed by the database: a row for each time is all that has to be read.
+_OUTCOMES = {
+    Outcome.DONE: _calls(~_IS_ERROR),
+    Outcome.TELEGRAM_ERROR: _calls(_IS_TELEGRAM & _IS_ERROR),
+    Outcome.REFUSED: _calls(~_IS_TELEGRAM & (_column.status == 4)),
+    Outcome.FAILED: _calls(~_IS_TELEGRAM & (_column.status > 4)),
+}
 
 
 @dataclass(frozen=True)
@@ -43,59 +58,52 @@ class Series:
     counts: dict[Outcome, tuple[int, ...]]
 
 
-def outcome(source: str, status: int) -> Outcome:
-    """Return how a call ended. `status` is the hundreds of the status, such as 4."""
-    if status < _ERRORS:
-        return Outcome.DONE
-    if source == TELEGRAM:
-        return Outcome.TELEGRAM_ERROR
-    return Outcome.REFUSED if status == _ERRORS else Outcome.FAILED
-
-
 def totals_by_bot(team_id: ULID, since: datetime) -> dict[ULID, Totals]:
     """Return the calls of each bot that was called in an hour that began at `since` or later."""
-    rows = _read(team_id, BOT, HOUR, since, [figures.c.subject_id])
-    return {bot_id: Totals(int(calls), int(failed)) for bot_id, calls, failed in rows}
+    sums = [_CALLS, _calls(_IS_ERROR)]
+    rows = _read(team_id, BOT, HOUR, since, [_column.subject_id], sums)
+    return {bot_id: Totals(int(calls), int(errors)) for bot_id, calls, errors in rows}
 
 
 def hourly_by_key(team_id: ULID, now: datetime) -> dict[ULID, tuple[int, ...]]:
     """Return the calls of each key that was used: one count for each of 24 hours, oldest first."""
-    column, begun = figures.c, starts(SPANS["24h"], now)
-    rows = _read(team_id, KEY, HOUR, begun[0], [column.subject_id, column.at])
+    begun = starts(SPANS["24h"], now)
+    rows = _read(team_id, KEY, HOUR, begun[0], [_column.at, _column.subject_id], [_CALLS])
     counts: dict[ULID, list[int]] = defaultdict(lambda: [0] * len(begun))
-    by_time = ((at, (key_id, int(calls))) for key_id, at, calls, _ in rows)
-    for place, (key_id, calls) in sort(by_time, begun):
-        counts[key_id][place] += calls
+    for place, (key_id, calls) in sort(((row[0], row[1:]) for row in rows), begun):
+        counts[key_id][place] += int(calls)
     return {key_id: tuple(each) for key_id, each in counts.items()}
 
 
 def series(team_id: ULID, span: Span, now: datetime, zone: tzinfo = UTC) -> Series:
     """Return a team's calls over a span, its days cut as in `zone`."""
-    column, begun = figures.c, starts(span, now, zone)
-    kinds = [column.at, column.source, column.status]
-    rows = _read(team_id, TEAM, span.step, begun[0], kinds)
-    counts = {each: [0] * len(begun) for each in Outcome}
-    by_time = ((at, (outcome(*kind), int(calls))) for at, *kind, calls, _ in rows)
-    for place, (ended, calls) in sort(by_time, begun):
-        counts[ended][place] += calls
-    return Series(begun, {each: tuple(found) for each, found in counts.items()})
+    begun = starts(span, now, zone)
+    rows = _read(team_id, TEAM, span.step, begun[0], [_column.at], list(_OUTCOMES.values()))
+    counts = {outcome: [0] * len(begun) for outcome in _OUTCOMES}
+    for place, found in sort(((row[0], row[1:]) for row in rows), begun):
+        for outcome, calls in zip(_OUTCOMES, found, strict=True):
+            counts[outcome][place] += int(calls)
+    return Series(begun, {outcome: tuple(each) for outcome, each in counts.items()})
 
 
 def _read(
-    team_id: ULID, about: str, step: int, since: datetime, names: Sequence[ColumnElement[Any]]
+    team_id: ULID,
+    about: str,
+    step: int,
+    since: datetime,
+    names: Sequence[ColumnElement[Any]],
+    sums: Sequence[ColumnElement[Any]],
 ) -> Sequence[Any]:
-    """Select the sum of the calls, and of the errors, for each combination of the named columns."""
+    """Select the sums for each combination of the named columns."""
     # What was answered a moment ago counts.
     runtime.request_log.flush()
-    column = figures.c
-    errors = func.sum(case((column.status >= _ERRORS, column.calls), else_=0))
     query = (
-        select(*names, func.sum(column.calls), errors)
+        select(*names, *sums)
         .where(
-            column.team_id == team_id,
-            column.about == about,
-            column.step == step,
-            column.at >= since,
+            _column.team_id == team_id,
+            _column.about == about,
+            _column.step == step,
+            _column.at >= since,
         )
         .group_by(*names)
     )

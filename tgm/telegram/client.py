@@ -2,6 +2,7 @@
 
 import http.client
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -22,6 +23,10 @@ class TelegramClient:
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
+
+    def within(self, seconds: float) -> "TelegramClient":
+        """Return a client of its own that waits no longer than this for an answer."""
+        return TelegramClient(replace(self._route, timeout=min(seconds, self._route.timeout)))
 
     def call(self, token: BotToken, method: str, **params: object) -> Any:
         """Call a method and return its `result`.

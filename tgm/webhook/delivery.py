@@ -9,13 +9,13 @@ from time import monotonic
 
 from sqlalchemy import Engine
 
-import tgm
 from tgm.security import signing
 from tgm.security.outbound import KEPT_BYTES, Outbound, OutboundFailed, Received
 from tgm.security.redaction import redact
 from tgm.security.secret import Secret
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import Settings
+from tgm.shared.version import VERSION
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.token import BotToken
 from tgm.webhook import answers, schedule
@@ -126,7 +126,7 @@ class Deliverer:
         )
         headers = {
             "Content-Type": "application/json",
-            "User-Agent": f"TGM/{tgm.__version__}",
+            "User-Agent": f"TGM/{VERSION}",
             "X-Webhook-Bot-Id": claimed.bot_id,
             "X-Webhook-Attempt": str(claimed.number),
             **signed,

@@ -3,15 +3,17 @@
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from ulid import ULID
 
 from tgm.auth.access import current_actor, current_team, needs
 from tgm.auth.roles import Role
 from tgm.bots import service as bots
+from tgm.bots.returning import back
 from tgm.refusals import beside_form
 from tgm.security.secret import Secret
 from tgm.shared.errors import N_, NotFound
-from tgm.webhook import endpoints, samples
+from tgm.webhook import endpoints, forgetting, hurrying, samples
 from tgm.webhook.forms import EndpointForm, SureForm
 from tgm.webhook.models import Endpoint
 
@@ -83,6 +85,20 @@ def resume(bot_id: ULID, endpoint_id: ULID) -> ResponseReturnValue:
     return _back(bot_id)
 
 
+@bp.post("/<ulid:endpoint_id>/try-now")
+@needs(Role.MEMBER)
+def try_now(bot_id: ULID, endpoint_id: ULID) -> ResponseReturnValue:
+    """Deliver what waits for its next try at once."""
+    _get(bot_id, endpoint_id)
+    count = hurrying.try_now(current_team(), endpoint_id, current_actor())
+    flash(
+        ngettext(
+            "%(num)d delivery is tried again now.", "%(num)d deliveries are tried again now.", count
+        )
+    )
+    return _back(bot_id)
+
+
 @bp.route("/<ulid:endpoint_id>/remove", methods=["GET", "POST"])
 @needs(Role.ADMIN)
 def remove(bot_id: ULID, endpoint_id: ULID) -> ResponseReturnValue:
@@ -92,7 +108,8 @@ def remove(bot_id: ULID, endpoint_id: ULID) -> ResponseReturnValue:
         endpoints.remove(current_team(), endpoint_id, current_actor())
         flash(_("The endpoint was removed."))
         return _back(bot_id)
-    return render_template("webhook/remove.html", bot=bot, endpoint=endpoint), _status()
+    held = forgetting.held_of(endpoint_id)
+    return render_template("webhook/remove.html", bot=bot, endpoint=endpoint, held=held), _status()
 
 
 @bp.route("/<ulid:endpoint_id>/rotate-secret", methods=["GET", "POST"])
@@ -138,7 +155,7 @@ def _get(bot_id: ULID, endpoint_id: ULID) -> Endpoint:
 
 
 def _back(bot_id: ULID) -> ResponseReturnValue:
-    return redirect(url_for("dashboard.webhooks.show", bot_id=bot_id), 303)
+    return back(bot_id, "dashboard.webhooks.show")
 
 
 def _status() -> int:

@@ -31,14 +31,15 @@ class DeliveryTotals:
 class Series:
     """The attempts of a span: when its pieces begin, and for each outcome as many counts.
 
-    `mean` and `slowest` are the milliseconds from making a delivery to its arrival; None in a piece
-    in which nothing arrived.
+    `mean` and `slowest` are the milliseconds from making a delivery to its arrival, `mean_of_all`
+    over the whole span; None where nothing arrived.
     """
 
     starts: tuple[datetime, ...]
     counts: dict[Outcome, tuple[int, ...]]
     mean: tuple[int | None, ...]
     slowest: tuple[int | None, ...]
+    mean_of_all: int | None
 
 
 def totals_by_bot(team_id: ULID, since: datetime) -> dict[ULID, DeliveryTotals]:
@@ -78,6 +79,7 @@ def series(team_id: ULID, span: Span, now: datetime, zone: tzinfo = UTC) -> Seri
         {each: tuple(found) for each, found in counts.items()},
         tuple(total // n if n else None for total, n in zip(took, arrived, strict=True)),
         tuple(longest if n else None for longest, n in zip(slowest, arrived, strict=True)),
+        sum(took) // sum(arrived) if any(arrived) else None,
     )
 
 

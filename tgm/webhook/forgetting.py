@@ -42,6 +42,14 @@ def held(team_id: ULID, bot_id: ULID) -> Held:
     )
 
 
+def held_of(endpoint_id: ULID) -> Held:
+    """Count what would go with one endpoint; of updates none does."""
+    mine = Delivery.endpoint_id == endpoint_id
+    count = select(func.count(Delivery.seq)).where(mine)
+    waiting = db.session.scalar(count.where(Delivery.state.in_(OPEN)))
+    return Held(1, 0, db.session.scalar(count) or 0, waiting or 0)
+
+
 def forget(team_id: ULID, bot_id: ULID, actor: Actor) -> Held:
     """Stop receiving, and remove the bot's endpoints, updates and deliveries; return the counts.
 

@@ -1,6 +1,9 @@
 """The screens of how a bot receives: where its updates come from, and how they stand."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Blueprint, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from ulid import ULID
@@ -8,15 +11,17 @@ from ulid import ULID
 from tgm.auth.access import current_actor, current_team, needs
 from tgm.auth.roles import Role
 from tgm.bots import service as bots
+from tgm.bots.returning import back
 from tgm.errors import sentence
 from tgm.extensions import runtime
 from tgm.refusals import beside_form
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import TgmError
+from tgm.shared.errors import Forbidden, NotFound, TgmError
+from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.webhook import endpoints, reading, receiving
 from tgm.webhook.endpoint_views import bp as endpoint_screens
 from tgm.webhook.endpoint_views import shown_once
-from tgm.webhook.forms import AcknowledgeForm, ActivateForm, ReceivingForm
+from tgm.webhook.forms import AcknowledgeForm, ActivateForm, ReceivingForm, SureForm
 from tgm.webhook.models import Acknowledge
 
 bp = Blueprint("webhooks", __name__, url_prefix="/bots/<ulid:bot_id>/webhook")
@@ -39,6 +44,7 @@ def _page(bot_id: ULID, form: ActivateForm | None = None) -> str:
         endpoints=endpoints.of_bot(bot_id),
         stands=reading.by_endpoint(bot_id, utcnow()),
         summary=reading.summary(bot_id, utcnow()),
+        kinds_count=len(UPDATE_KINDS),
         can_use_webhook=runtime.settings.webhook_base_url is not None,
         form=form or ActivateForm.of(reception),
         acknowledge=AcknowledgeForm(mode=reception.acknowledge.value) if reception else None,
@@ -103,8 +109,9 @@ def choose(bot_id: ULID) -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def use_webhook(bot_id: ULID) -> ResponseReturnValue:
     """Let Telegram send updates to this TGM."""
-    receiving.use_webhook(current_team(), bot_id, current_actor())
-    flash(_("Telegram now sends the bot's updates to this TGM."))
+    with _refusal_shown():
+        receiving.use_webhook(current_team(), bot_id, current_actor())
+        flash(_("Telegram now sends the bot's updates to this TGM."))
     return _back(bot_id)
 
 
@@ -112,8 +119,9 @@ def use_webhook(bot_id: ULID) -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def use_polling(bot_id: ULID) -> ResponseReturnValue:
     """Fetch updates from Telegram instead."""
-    receiving.use_polling(current_team(), bot_id, current_actor())
-    flash(_("TGM now fetches the bot's updates from Telegram."))
+    with _refusal_shown():
+        receiving.use_polling(current_team(), bot_id, current_actor())
+        flash(_("TGM now fetches the bot's updates from Telegram."))
     return _back(bot_id)
 
 
@@ -121,18 +129,26 @@ def use_polling(bot_id: ULID) -> ResponseReturnValue:
 @needs(Role.ADMIN)
 def take_back(bot_id: ULID) -> ResponseReturnValue:
     """Replace a webhook that somebody else set."""
-    receiving.take_back(current_team(), bot_id, current_actor())
-    flash(_("The bot's updates come to this TGM again."))
+    with _refusal_shown():
+        receiving.take_back(current_team(), bot_id, current_actor())
+        flash(_("The bot's updates come to this TGM again."))
     return _back(bot_id)
 
 
-@bp.post("/hand-back")
+@bp.route("/hand-back", methods=["GET", "POST"])
 @needs(Role.ADMIN)
 def hand_back(bot_id: ULID) -> ResponseReturnValue:
-    """Stop receiving, and leave the bot free for another program."""
-    receiving.hand_back(current_team(), bot_id, current_actor())
-    flash(_("TGM no longer receives the bot's updates: another program may."))
-    return _back(bot_id)
+    """Ask, then stop receiving, and leave the bot free for another program."""
+    bot, form = bots.get(current_team(), bot_id), SureForm()
+    if form.validate_on_submit():
+        with beside_form(form):
+            receiving.hand_back(current_team(), bot_id, current_actor())
+            flash(_("TGM no longer receives the bot's updates: another program may."))
+            return _back(bot_id)
+    if receiving.of_bot(bot_id) is None:
+        return _back(bot_id)
+    page = render_template("webhook/hand_back.html", bot=bot, form=form)
+    return page, 422 if request.method == "POST" else 200
 
 
 @bp.post("/check")
@@ -174,5 +190,16 @@ def resume(bot_id: ULID) -> ResponseReturnValue:
     return _back(bot_id)
 
 
+@contextmanager
+def _refusal_shown() -> Iterator[None]:
+    """Show what Telegram refuses above the page that the button is on."""
+    try:
+        yield
+    except (NotFound, Forbidden):
+        raise
+    except TgmError as error:
+        flash(sentence(error), "error")
+
+
 def _back(bot_id: ULID) -> ResponseReturnValue:
-    return redirect(url_for("dashboard.webhooks.show", bot_id=bot_id), 303)
+    return back(bot_id, "dashboard.webhooks.show")
