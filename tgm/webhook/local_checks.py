@@ -57,7 +57,7 @@ def _receiving(receiving: Receiving | None) -> Iterator[Finding]:
     if receiving.problem_text is not None:
         text = N_("Something was wrong when TGM looked last.")
         said, at = receiving.problem_text, receiving.checked_at
-        again = (Repair.TAKE_BACK,)
+        again = (Repair.REGISTER,)
         yield Finding(_HERE, Verdict.ATTENTION, what, text, said=said, at=at, repairs=again)
     elif receiving.mode is Mode.WEBHOOK:
         yield Finding(_HERE, Verdict.GOOD, what, N_("Switched on, by webhook."))
