@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgm.dashboard import axes
-from tgm.shared.spans import SPANS, starts
+from tgm.shared.spans import SPANS, Span, starts
 
 COUNTS = st.integers(0, 10**12)
 MILLISECONDS = st.integers(0, 30 * 86_400_000)
@@ -78,9 +78,9 @@ def test_ticks_of_durations_are_equally_far_apart() -> None:
     st.sampled_from(list(SPANS.values())),
 )
 def test_some_pieces_are_labelled_and_none_so_near_the_end_that_it_would_be_cut(
-    now: datetime, span: object
+    now: datetime, span: Span
 ) -> None:
-    name = span.name  # type: ignore[attr-defined]
+    name = span.name
     labels = axes.labelled(name, starts(SPANS[name], now))
     assert len(labels) == SPANS[name].count
     assert 2 <= sum(label == "major" for label in labels) <= 7
