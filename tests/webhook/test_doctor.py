@@ -73,8 +73,9 @@ def page_of(bot: Bot, rest: str = "?run=1") -> str:
 def shown(page: str, what: str) -> str:
     """Return the finding as it stands on the page."""
     items = re.findall(r'<li class="exam-item.*?</li>', page, re.DOTALL)
-    (one,) = [item for item in items if f"<h3>{what}</h3>" in item]
-    return one
+    found: list[str] = [item for item in items if f"<h3>{what}</h3>" in item]
+    assert len(found) == 1, f"{what}: {found}"
+    return found[0]
 
 
 @PUBLIC

@@ -63,7 +63,7 @@ def gather(bot: Bot, now: datetime) -> Facts:
         is_disabled=bot.is_disabled,
         me=me,
         hook=hook,
-        receiving=reception and _receiving(reception),
+        receiving=None if reception is None else _receiving(reception),
         base=None if base is None else _base(base),
         own_server=urlsplit(runtime.settings.telegram_api_base_url).hostname != _OFFICIAL,
         receivers=_receivers(bot.id, stands),
