@@ -156,7 +156,7 @@ def _kinds(hook: Hook, receiving: Receiving | None) -> Iterator[Finding]:
     what = N_("Kinds of update that Telegram sends")
     if missing:
         text = N_("TGM has asked for these too, and Telegram does not send them: %(kinds)s.")
-        kinds, repairs = {"kinds": ", ".join(missing)}, (Repair.TAKE_BACK, Repair.CHOOSE_KINDS)
+        kinds, repairs = {"kinds": ", ".join(missing)}, (Repair.REGISTER, Repair.CHOOSE_KINDS)
         yield Finding(_SAYS, Verdict.ATTENTION, what, text, kinds, repairs=repairs)
     else:
         yield Finding(_SAYS, Verdict.GOOD, what, N_("All that TGM has asked for."))

@@ -1,6 +1,7 @@
 """The Doctor: asks Telegram and looks around, and says what it finds. Changes nothing."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -42,6 +43,7 @@ _AT_ONCE = 8
 _LONGEST = 1000
 # A shorter part of a path is a word such as "hook".
 _LIKE_A_SECRET = 8
+_BETWEEN = re.compile(r"[/?#&=;]")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -61,7 +63,7 @@ def gather(bot: Bot, now: datetime) -> Facts:
         is_disabled=bot.is_disabled,
         me=me,
         hook=hook,
-        receiving=reception and _receiving(reception),
+        receiving=None if reception is None else _receiving(reception),
         base=None if base is None else _base(base),
         own_server=urlsplit(runtime.settings.telegram_api_base_url).hostname != _OFFICIAL,
         receivers=_receivers(bot.id, stands),
@@ -83,7 +85,8 @@ def _ask(bot: Bot, reception: Reception | None) -> tuple[Me | TgmError, Hook | T
         found = telegram.call(token, "getWebhookInfo")
     except TgmError as error:
         return me, error
-    return me, hook_of(found, token, reception and reception.path_digest)
+    path_digest = reception.path_digest if reception else None
+    return me, hook_of(found, token, lambda url: _whose(url, path_digest))
 
 
 def _me(found: object, token: BotToken) -> Me:
@@ -94,7 +97,7 @@ def _me(found: object, token: BotToken) -> Me:
     return Me(username, sees if isinstance(sees, bool) else None)
 
 
-def hook_of(found: object, token: BotToken, path_digest: str | None) -> Hook:
+def hook_of(found: object, token: BotToken, whose: Callable[[str], Whose]) -> Hook:
     """Read what getWebhookInfo gave, whatever it is, and leave out what is secret in it."""
     given: Mapping[str, Any] = found if isinstance(found, dict) else {}
     url = given.get("url")
@@ -104,7 +107,7 @@ def hook_of(found: object, token: BotToken, path_digest: str | None) -> Hook:
         for name in ("last_error_message", "pending_update_count", "allowed_updates")
     )
     return Hook(
-        whose=_whose(url, path_digest),
+        whose=whose(url),
         host=_host(url),
         pending=pending if isinstance(pending, int) and pending > 0 else 0,
         ip=_ip(given.get("ip_address")),
@@ -136,7 +139,8 @@ def _host(url: str) -> str:
 def _masked(text: str, url: str, token: BotToken) -> str:
     """Leave out of Telegram's text what stands behind the host of the webhook, and the token."""
     text = text.replace(token.value, "[token]")
-    for part in {url, *url.partition("://")[2].split("/")[1:]}:
+    behind = _BETWEEN.split(url.partition("://")[2])[1:]
+    for part in sorted({url, *behind}, key=len, reverse=True):
         if len(part) >= _LIKE_A_SECRET:
             text = text.replace(part, "[…]")
     return text[:_LONGEST]

@@ -57,7 +57,7 @@ def _receiving(receiving: Receiving | None) -> Iterator[Finding]:
     if receiving.problem_text is not None:
         text = N_("Something was wrong when TGM looked last.")
         said, at = receiving.problem_text, receiving.checked_at
-        again = (Repair.TAKE_BACK,)
+        again = (Repair.REGISTER,)
         yield Finding(_HERE, Verdict.ATTENTION, what, text, said=said, at=at, repairs=again)
     elif receiving.mode is Mode.WEBHOOK:
         yield Finding(_HERE, Verdict.GOOD, what, N_("Switched on, by webhook."))
@@ -72,25 +72,30 @@ def _receiving(receiving: Receiving | None) -> Iterator[Finding]:
 def _address(facts: Facts) -> Iterator[Finding]:
     what, base = N_("This TGM's public address"), facts.base
     uses_it = facts.receiving is not None and facts.receiving.mode is Mode.WEBHOOK
-    if base is None:
-        if uses_it:
-            text = N_("WEBHOOK_BASE_URL is not set any more: Telegram posts to an old address.")
-            repairs = (Repair.SET_BASE_URL, Repair.USE_POLLING)
-            yield Finding(_HERE, Verdict.ATTENTION, what, text, repairs=repairs)
-        else:
-            text = N_("WEBHOOK_BASE_URL is not set, so TGM receives by polling, which is fine.")
-            yield Finding(_HERE, Verdict.NOTE, what, text)
-        return
-    wrong = list(_wrong(base))
-    params = {"url": base.url, "port": base.port}
-    repairs = (Repair.SET_BASE_URL, Repair.USE_POLLING) if uses_it else (Repair.SET_BASE_URL,)
+    repairs: tuple[Repair, ...] = (Repair.SET_BASE_URL,)
+    if uses_it:
+        repairs = (Repair.SET_BASE_URL, Repair.USE_POLLING)
+    if base is None and uses_it:
+        text = N_("WEBHOOK_BASE_URL is not set any more: Telegram posts to an old address.")
+        yield Finding(_HERE, Verdict.ATTENTION, what, text, repairs=repairs)
+    elif base is None:
+        text = N_("WEBHOOK_BASE_URL is not set, so TGM receives by polling, which is fine.")
+        yield Finding(_HERE, Verdict.NOTE, what, text)
+    else:
+        yield from _of_base(base, what, facts.own_server, repairs)
+
+
+def _of_base(
+    base: Base, what: str, own_server: bool, repairs: tuple[Repair, ...]
+) -> Iterator[Finding]:
+    wrong, params = list(_wrong(base)), {"url": base.url, "port": base.port}
     for verdict, text in wrong:
-        judged = Verdict.NOTE if facts.own_server else verdict
+        judged = Verdict.NOTE if own_server else verdict
         yield Finding(_HERE, judged, what, text, params, repairs=repairs)
     if not wrong:
         text = N_("%(url)s: HTTPS, a port that Telegram posts to, and no private address.")
         yield Finding(_HERE, Verdict.GOOD, what, text, params)
-    elif facts.own_server:
+    elif own_server:
         text = N_(
             "TELEGRAM_API_BASE_URL leads to a server of your own. A Bot API server that runs with"
             " --local posts to plain HTTP, any port and private addresses too."
@@ -154,6 +159,7 @@ def _lag(facts: Facts) -> Finding:
 def _receiver(one: Receiver) -> Finding:
     what, verdict, said = N_("Endpoint %(name)s"), Verdict.ATTENTION, one.last_error
     params = {"name": one.name, "host": one.host, "count": one.failing}
+    repairs: tuple[Repair, ...]
     if one.refused is not None:
         text, repairs = one.refused, (Repair.CHANGE_ENDPOINT,)
     elif one.paused_because is not None:
