@@ -9,6 +9,9 @@ from tgm import assets, blueprints, database, errors, headers, i18n, secretfiles
 from tgm.auth import access
 from tgm.auth.cookies import SessionInterface
 from tgm.database import WRITER
+from tgm.dropin.consumers import Consumers
+from tgm.dropin.polls import Polls
+from tgm.dropin.receiving import GetUpdates
 from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager, migrate
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy.callers import Callers
@@ -100,6 +103,8 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     limits = Limits(limiter.limiter)
     request_log = RequestLog(writer, keep_days=settings.request_log_days)
     idempotency = IdempotencyStore(writer)
+    consumers = Consumers(reader, writer)
+    polls = Polls(consumers)
     relay = Relay(
         settings=settings,
         vault=vault,
@@ -107,6 +112,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         snapshot=snapshot,
         reader=reader,
         writer=writer,
+        hears=polls.wake,
     )
     gateway = Gateway(
         settings=settings,
@@ -117,7 +123,8 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         request_log=request_log,
         idempotency=idempotency,
         press_answered=relay.acknowledger.answered,
+        served={"getupdates": GetUpdates(consumers, polls)},
     )
     return Runtime(
-        settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway, relay
+        settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway, relay, polls
     )

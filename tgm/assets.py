@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import swagger_ui_bundle
 from flask import Blueprint, Flask, Response, abort, request, url_for
 from werkzeug.security import safe_join
 
@@ -23,13 +24,19 @@ _YEAR = 31_536_000
 # More than all pages ask for; whoever asks for everything in the packages fills no memory.
 _KEPT = 48
 _SPRITE = "bootstrap-icons.svg"
-_PACKED = {"text/css", "text/javascript", "image/svg+xml"}
+_PACKED = {"application/json", "text/css", "text/javascript", "image/svg+xml"}
 
 bp = Blueprint(
     "htmx",
     __name__,
     static_folder=str(files("js_lib_htmx") / "static" / "htmx"),
     static_url_path="/assets/htmx",
+)
+swagger = Blueprint(
+    "swagger",
+    __name__,
+    static_folder=str(swagger_ui_bundle.swagger_ui_path),
+    static_url_path="/assets/swagger-ui",
 )
 
 
@@ -47,14 +54,19 @@ class Asset:
 def load(path: Path) -> Asset:
     """Read a file, once. Raises OSError where there is none."""
     body = icons.sprite(path) if path.name == _SPRITE else path.read_bytes()
-    mimetype = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    packed = gzip.compress(body, mtime=0) if mimetype in _PACKED else None
-    return Asset(body, packed, mimetype, sha256(body).hexdigest()[:12])
+    return packed(body, mimetypes.guess_type(path.name)[0] or "application/octet-stream")
+
+
+def packed(body: bytes, mimetype: str) -> Asset:
+    """Return what is sent of `body`, which must tell nothing of who asks for it."""
+    small = gzip.compress(body, mtime=0) if mimetype in _PACKED else None
+    return Asset(body, small, mimetype, sha256(body).hexdigest()[:12])
 
 
 def init_app(app: Flask) -> None:
     """Serve every static file this way, and let `url_for` add its version."""
     app.register_blueprint(bp)
+    app.register_blueprint(swagger)
     folders = {"static": str(app.static_folder)} | {
         f"{name}.static": str(blueprint.static_folder)
         for name, blueprint in app.blueprints.items()
@@ -63,7 +75,7 @@ def init_app(app: Flask) -> None:
 
     def serve(filename: str) -> Response:
         asset = _find(folders[str(request.endpoint)], filename)
-        return _answer(asset) if asset else abort(404)
+        return answer(asset) if asset else abort(404)
 
     def add_version(endpoint: str, values: dict[str, Any]) -> None:
         folder = folders.get(endpoint)
@@ -85,7 +97,8 @@ def _find(folder: str, filename: str) -> Asset | None:
         return None
 
 
-def _answer(asset: Asset) -> Response:
+def answer(asset: Asset) -> Response:
+    """Return the answer to a request for it, which may have it already."""
     packs = asset.packed is not None and request.accept_encodings.quality("gzip") > 0
     answer = Response(asset.packed if packs else asset.body, mimetype=asset.mimetype)
     if packs:

@@ -14,6 +14,7 @@ from tgm.bots.views import bp as bots
 from tgm.configuration.views import bp as configuration
 from tgm.dashboard.views import bp as dashboard
 from tgm.docs.views import bp as docs
+from tgm.docs.views import description
 from tgm.dropin.api import bp as dropin
 from tgm.extensions import csrf
 from tgm.keys.views import bp as keys
@@ -46,6 +47,7 @@ MOUNTS = (
     Mount("/auth", auth, "public"),
     Mount("/dashboard", dashboard, "sign-in"),
     Mount("/docs", docs, "public"),
+    Mount("", description, "public"),
     Mount("/api/v1/bots", proxy, "key", csrf=False),
     Mount("/api/v1/tg-webhook", webhook, "secret", csrf=False),
     Mount("", dropin, "key", csrf=False),

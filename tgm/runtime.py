@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tgm.dropin.polls import Polls
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
@@ -26,3 +27,4 @@ class Runtime:
     idempotency: IdempotencyStore
     gateway: Gateway
     relay: Relay
+    polls: Polls

@@ -82,7 +82,7 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
     """
     with app.app_context():
         settings = runtime.settings
-        relay, loops = runtime.relay, _loops(app)
+        relay, loops, polls = runtime.relay, _loops(app), runtime.polls
         server = build(app, settings)
         link = None if people.has_users() else address(server) + setup_link.path(app)
         for line in _announcement(address(server), link, as_json):
@@ -94,6 +94,7 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
     try:
         server.run()
     finally:
+        polls.stop()
         relay.stop()
         for loop in loops:
             loop.stop()

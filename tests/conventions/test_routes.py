@@ -7,7 +7,7 @@ from tgm.blueprints import MOUNTS
 from tgm.extensions import csrf
 
 # Files and pages that anybody may see; the sign-in pages guard themselves by what they ask.
-PUBLIC = {"static", "bootstrap.static", "htmx.static", "home"} | {
+PUBLIC = {"static", "bootstrap.static", "htmx.static", "swagger.static", "home"} | {
     f"{mount.blueprint.name}." for mount in MOUNTS if mount.guard == "public"
 }
 GUARDED = {f"{mount.blueprint.name}." for mount in MOUNTS if mount.guard != "public"}

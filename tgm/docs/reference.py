@@ -26,6 +26,8 @@ ADDRESSES = {
     "auth.language": N_("Remembers the language that was chosen."),
     "docs.index": N_("The API documentation."),
     "docs.reference": N_("This page."),
+    "docs.api": N_("Every method and what it takes, with a way to try it out."),
+    "openapi.describe": N_("The same for programs, as an OpenAPI document."),
     "dashboard.home": N_("The home screen: bots, API keys and what to do first."),
     "dashboard.bots.index": N_("The team's bots."),
     "dashboard.bots.add": N_("Adds a bot by BotFather's token."),

@@ -14,8 +14,9 @@ def call(rest: str) -> Response:  # noqa: ARG001 - the gateway reads the undecod
     """Hand the request over."""
     answer = runtime.gateway.handle(request.environ, entrance=DROP_IN)
     # The address holds a secret: no page may tell it to the next one.
-    headers = [*answer.headers, ("Referrer-Policy", "no-referrer")]
-    return Bare(answer.body, answer.status_line, headers, direct_passthrough=True)
+    # Added in place: an answer that is given later takes what stands here then.
+    answer.headers.append(("Referrer-Policy", "no-referrer"))
+    return Bare(answer.body, answer.status_line, answer.headers, direct_passthrough=True)
 
 
 @bp.record

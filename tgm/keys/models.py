@@ -29,6 +29,8 @@ class ApiKey(Base):
 
     `methods` holds patterns separated by spaces; `per_minute` is None for the general rate;
     with `all_bots` the key may use every bot of its team, those added later included.
+    `consumer_id` names the first key of a row of rotations, None for that one itself: they receive
+    updates as one program.
     """
 
     __tablename__ = "api_keys"
@@ -47,6 +49,7 @@ class ApiKey(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     rotated_from: Mapped[ULID | None] = mapped_column(UlidType)
+    consumer_id: Mapped[ULID | None] = mapped_column(UlidType)
 
     @property
     def patterns(self) -> tuple[str, ...]:

@@ -99,6 +99,7 @@ def rotate(team_id: ULID, key_id: ULID, overlap_hours: int, actor: Actor) -> tup
         key, secret = _mint(team_id)
         _apply(key, rights)
         key.rotated_from = old.id
+        key.consumer_id = old.consumer_id or old.id
         old.expires_at = end_of_overlap(old.expires_at, overlap_hours, now)
         session.add(key)
         session.flush()

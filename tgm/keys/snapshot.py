@@ -13,6 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, select
+from ulid import ULID
 
 from tgm.bots.models import Bot, token_place
 from tgm.bots.revision import Revision
@@ -34,6 +35,11 @@ class KnownBot:
     receiving: str | None
 
     @property
+    def own_id(self) -> ULID:
+        """The id, as services take it."""
+        return ULID.from_str(self.id)
+
+    @property
     def token_place(self) -> str:
         """Where the sealed token belongs, for the vault."""
         return token_place(self.id)
@@ -41,7 +47,10 @@ class KnownBot:
 
 @dataclass(frozen=True)
 class KnownKey:
-    """A key as the proxy needs it. `bot_ids` is None where it may use all bots of its team."""
+    """A key as the proxy needs it. `bot_ids` is None where it may use all bots of its team.
+
+    `consumer_id` is shared with the keys it was rotated from; "" for a person, who is no program.
+    """
 
     id: str
     team_id: str
@@ -50,7 +59,13 @@ class KnownKey:
     per_minute: int | None
     expires_at: float | None
     is_revoked: bool
+    consumer_id: str = ""
     _decided: dict[str, bool] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def team(self) -> ULID:
+        """The team's id, as services take it."""
+        return ULID.from_str(self.team_id)
 
     def refusal(self, now: float) -> str | None:
         """Return why the key does not work at `now` (epoch seconds), None when it does."""
@@ -150,6 +165,7 @@ def _read(connection: Connection, revision: int) -> Known:
             per_minute=row.per_minute,
             expires_at=None if row.expires_at is None else row.expires_at.timestamp(),
             is_revoked=row.revoked_at is not None,
+            consumer_id=str(row.consumer_id or row.id),
         )
         for row in connection.execute(select(ApiKey.__table__))
     }

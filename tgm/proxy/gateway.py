@@ -6,13 +6,13 @@ Idempotency-Key.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
-from tgm.proxy import files, forward, policy
+from tgm.proxy import files, forward, parameters, policy
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
 from tgm.proxy.entrance import API, Entrance, Environ
@@ -20,6 +20,7 @@ from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
 from tgm.proxy.presses import answered_press
 from tgm.proxy.requestlog import RequestLog
+from tgm.proxy.served import ServedCall, Server
 from tgm.proxy.target import FileTarget, MethodTarget
 from tgm.proxy.timing import Call, noted
 from tgm.security.vault import SealBroken, Vault
@@ -50,6 +51,8 @@ class Gateway:
     idempotency: IdempotencyStore
     press_answered: Callable[[str], None]
     """Hears the callback_query_id of each button press that a program has answered itself."""
+    served: Mapping[str, Server] = field(default_factory=dict)
+    """The methods, in lower case, that TGM answers itself."""
 
     def handle(
         self, environ: Environ, caller: KnownKey | None = None, entrance: Entrance = API
@@ -109,7 +112,11 @@ class Gateway:
             return files.download(
                 self.telegram, self._token(bot), target, environ, self.settings.telegram_files_dir
             )
-        policy.check_method(key, bot, target.method)
+        policy.check_method(key, target.method)
+        server = self.served.get(target.method.lower())
+        if server is not None:
+            given = parameters.read(environ, target.query, longest=MEBIBYTE)
+            return server(ServedCall(key, bot, call.method, given, environ))
         header = environ.get("HTTP_IDEMPOTENCY_KEY")
         if header is None:
             return self._forward(environ, bot, target, forward.WHOLE_BYTES)

@@ -2,12 +2,7 @@
 
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.proxy.target import BOT_NOT_FOUND
-from tgm.shared.errors import Conflict, Forbidden, NotFound, TgmError
-
-_RECEIVED_BY_TGM = (
-    "Conflict: can't use getUpdates method while webhook is active; "
-    "use deleteWebhook to delete the webhook first"
-)
+from tgm.shared.errors import Forbidden, NotFound, TgmError
 
 
 class WrongVerb(TgmError):
@@ -39,16 +34,12 @@ def bot_for(key: KnownKey, bot: KnownBot | None) -> KnownBot:
     return bot
 
 
-def check_method(key: KnownKey, bot: KnownBot, method: str) -> None:
-    """Raise Forbidden where the key's patterns do not allow `method`, Conflict where TGM itself
-    does the job."""
-    name = method.lower()
-    if not key.may_call(name):
+def check_method(key: KnownKey, method: str) -> None:
+    """Raise Forbidden where the key's patterns do not allow `method`."""
+    if not key.may_call(method.lower()):
         raise Forbidden(
             "Forbidden: method %(method)s is not allowed for this API key", method=method
         )
-    if name == "getupdates" and bot.receiving is not None:
-        raise Conflict(_RECEIVED_BY_TGM)
 
 
 def check_file(key: KnownKey, verb: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.requestlog import LogRow, RequestLog
+from tgm.proxy.served import Delayed
 from tgm.shared.clock import utcnow
 from tgm.telegram.errors import Failure
 
@@ -57,6 +58,14 @@ def noted(answer: ProxyAnswer, call: Call, request_log: RequestLog) -> ProxyAnsw
         return answer
     if isinstance(answer.body, list):
         request_log.add(call.row(key, answer, sum(map(len, answer.body)), answer.error))
+        return answer
+    if isinstance(answer.body, Delayed):
+
+        def note_later(given: ProxyAnswer, error: str | None) -> None:
+            sent = sum(map(len, given.body))
+            request_log.add(call.row(key, given, sent, error or given.error))
+
+        answer.body.when_ended(note_later)
         return answer
 
     def note(sent: int, error: str | None) -> None:

@@ -1,5 +1,7 @@
 """The methods of Bot API 10.3, by name. Made by make_catalog.py: do not edit."""
 
+VERSION = "10.3"
+
 METHODS = (
     "addStickerToSet",
     "answerCallbackQuery",

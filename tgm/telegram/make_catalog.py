@@ -1,13 +1,26 @@
-"""Make catalog.py and parameters.json from a Bot API reference in JSON:
+"""Make catalog.py, parameters.json and types.json from a Bot API reference in JSON:
 `python -m tgm.telegram.make_catalog FILE`."""
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+# The reference gives a type that stands for one of several no fields, and does not say which they
+# are. Mostly their names begin as its own does, and one of these fields tells them apart.
+_TELLING = ("type", "source", "status")
+_OTHERWISE = {
+    "InputMessageContent": r"Input\w+MessageContent",
+    "MaybeInaccessibleMessage": r"(Inaccessible)?Message",
+}
+# Plain text, and several in a row, are rich text too.
+_ALSO = {"RichText": ["String", "Array of RichText"]}
+
 _HEAD = '''"""The methods of Bot API {version}, by name. Made by make_catalog.py: do not edit."""
+
+VERSION = "{version}"
 
 METHODS = (
 {names}
@@ -28,7 +41,7 @@ def canonical(method: str) -> str:
 
 
 def main(source: Path) -> None:
-    """Write the catalogue of the methods in `source`, and their parameters, beside this file."""
+    """Write the catalogue of `source`, the methods' parameters and the types beside this file."""
     reference = json.loads(source.read_text())
     methods = sorted(reference["methods"].items(), key=lambda item: str(item[0]).lower())
     names = "\n".join(f'    "{name}",' for name, _ in methods)
@@ -38,16 +51,39 @@ def main(source: Path) -> None:
     here.with_name("catalog.py").write_text(
         _HEAD.format(version=reference["version"], names=names, kinds=kinds)
     )
-    # A line for each method, so that the next version's changes can be read.
-    lines = ",\n".join(f"{json.dumps(name)}: {_parameters(method)}" for name, method in methods)
-    here.with_name("parameters.json").write_text(f"{{\n{lines}\n}}\n")
+    parameters = {name: _facts(method["params"]) for name, method in methods}
+    here.with_name("parameters.json").write_text(_lines(parameters))
+    types = reference["types"]
+    described = {name: _one_of(name, types) or _facts(types[name]) for name in sorted(types)}
+    here.with_name("types.json").write_text(_lines(described))
 
 
-def _parameters(method: Mapping[str, Any]) -> str:
-    return json.dumps(
-        [[name, one["type"], one["required"]] for name, one in method["params"].items()],
-        separators=(",", ":"),
+def _facts(given: Mapping[str, Any]) -> list[list[object]]:
+    return [[name, one["type"], one["required"]] for name, one in given.items()]
+
+
+def _one_of(name: str, types: Mapping[str, Any]) -> str | None:
+    """Return the types that `name` stands for, as in `A or B`; None if it stands for itself."""
+    if types[name]:
+        return None
+    if name in _OTHERWISE:
+        found = [one for one in types if re.fullmatch(_OTHERWISE[name], one) and types[one]]
+    else:
+        found = [one for one in types if one.startswith(name) and _tells(types[one])]
+    return " or ".join([*_ALSO.get(name, []), *sorted(found)]) or None
+
+
+def _tells(fields: Mapping[str, Any]) -> bool:
+    return any(fields[name]["required"] for name in _TELLING if name in fields)
+
+
+def _lines(facts: Mapping[str, object]) -> str:
+    # A line for each name, so that the next version's changes can be read.
+    lines = (
+        f"{json.dumps(name)}: {json.dumps(one, separators=(',', ':'))}"
+        for name, one in facts.items()
     )
+    return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
 if __name__ == "__main__":

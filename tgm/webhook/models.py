@@ -64,7 +64,8 @@ class Reception(Base):
     """How TGM receives a bot's updates; there is no row while it does not.
 
     Only hashes of the path token and of the secret token are kept: they are made anew with each
-    registration. `allowed_updates` lists the kinds asked for. `offset` is the next update that
+    registration. `is_acknowledge_chosen` says whether a person has said when presses are answered.
+    `allowed_updates` lists the kinds asked for. `offset` is the next update that
     polling asks for. The lease says which process polls. `problem` is a short word for what a
     person should look at (`taken_over`, `refused`, `unreachable`), with the sentence in
     `problem_text`; both None while all is well.
@@ -83,6 +84,7 @@ class Reception(Base):
     acknowledge: Mapped[Acknowledge] = mapped_column(
         _words(Acknowledge), default=Acknowledge.AT_ONCE
     )
+    is_acknowledge_chosen: Mapped[bool] = mapped_column(Boolean, default=False)
     offset: Mapped[int | None] = mapped_column(BigInteger)
     lease_owner: Mapped[str | None] = mapped_column(String(26))
     leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -131,6 +131,7 @@ def set_acknowledge(
     with changing() as session:
         reception = _required(session, bot_id)
         reception.acknowledge = acknowledge
+        reception.is_acknowledge_chosen = True
         _record(session, actor, "receiving.acknowledge", bot_id, when=acknowledge.value)
     return reception
 

@@ -21,7 +21,7 @@ from tgm.webhook.models import Mode, Reception
 
 PATH = "/api/v1/tg-webhook/"
 # What a registration leaves alone.
-_KEPT = {"bot_id", "acknowledge", "is_paused", "started_at"}
+_KEPT = {"bot_id", "acknowledge", "is_acknowledge_chosen", "is_paused", "started_at"}
 
 
 @dataclass(frozen=True)

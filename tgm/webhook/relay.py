@@ -1,6 +1,6 @@
 """The relay's parts, held together: what takes updates in, and what delivers them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -38,7 +38,10 @@ class Relay:
         snapshot: Snapshot,
         reader: Engine,
         writer: Engine,
+        hears: Callable[[Collection[str]], None] = lambda _bot_ids: None,
     ) -> None:
+        """`hears` is told of the bots that new updates have come for, from the writing thread."""
+        self._hears = hears
         self._settings, self._vault, self._telegram = settings, vault, telegram
         self._engines = reader, writer
         self.outbound = Outbound(settings.webhook_allowed_networks)
@@ -113,4 +116,5 @@ class Relay:
     def _stored(self, stored: Sequence[Stored]) -> None:
         # The worker first: a slow acknowledgement must not delay a delivery.
         self.wake()
+        self._hears({one.bot_id for one in stored})
         self.acknowledger.at_once(stored)

@@ -1,7 +1,7 @@
 """Forgetting old updates with their deliveries and attempts, little by little.
 
 An update stays, whatever its age and the room it takes, while one of its deliveries is open, and
-while one that was given up has not been dead for the retention time.
+while one that was given up has not been dead for the retention time. A bot's newest one stays, too.
 """
 
 from collections.abc import Sequence
@@ -48,6 +48,10 @@ _SIZES: tuple[tuple[ColumnElement[int], ColumnElement[int]], ...] = (
 )
 # What belongs to one update. Asked for one by one: a join would multiply the updates.
 _OF_UPDATE = _deliveries.c.update_seq == _updates.c.seq
+# A bot's newest update stays, so that its number never comes again: programs remember how far they
+# have come by it.
+_LATER = _updates.alias()
+_IS_LATER = and_(_LATER.c.bot_id == _updates.c.bot_id, _LATER.c.seq > _updates.c.seq)
 _THEIRS = _attempts.join(_deliveries, _attempts.c.delivery_seq == _deliveries.c.seq)
 _ROWS = (
     1
@@ -197,4 +201,5 @@ class Retention:
             _deliveries.c.state == State.DEAD, _deliveries.c.finished_at >= now - self._keep
         )
         is_wanted = or_(_deliveries.c.state.in_(OPEN), freshly_dead)
-        return select(_deliveries.c.seq).where(_OF_UPDATE, is_wanted).exists()
+        held = select(_deliveries.c.seq).where(_OF_UPDATE, is_wanted).exists()
+        return or_(held, not_(select(_LATER.c.seq).where(_IS_LATER).exists()))

@@ -1,0 +1,206 @@
+"""Long polls that wait for updates without holding a thread.
+
+One thread looks after all of them: it is told when an update has been stored, looks by itself for
+those that another process stores, and answers whoever has something, or has waited long enough.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tgm.dropin.answers import updates
+from tgm.dropin.consumers import Consumers, Place, Standing
+from tgm.live.channel import HOLD, Line
+from tgm.proxy.answers import ProxyAnswer, own
+from tgm.proxy.served import Note
+from tgm.shared.clock import utcnow
+from tgm.shared.errors import Conflict
+from tgm.shared.marks import GATEWAY
+
+log = logging.getLogger(__name__)
+
+# How often updates are looked for that another process may have stored.
+_LOOK_SECONDS = 0.3
+_TAKEN_OVER = (
+    "Conflict: terminated by other getUpdates request; "
+    "make sure that only one bot instance is running"
+)
+
+
+@dataclass(frozen=True)
+class Poll:
+    """What a program waits for, and for how many seconds at most."""
+
+    standing: Standing
+    limit: int
+    seconds: float
+    environ: Mapping[str, Any] = field(repr=False)
+
+
+class Parked:
+    """A poll's answer, which is given later: from the thread of `Polls`, or where the server knows
+    no way to hold a connection, from the caller's own, which then waits."""
+
+    def __init__(self, polls: "Polls", poll: Poll, until: float) -> None:
+        self.poll = poll
+        self.until = until
+        self.seen = 0
+        self._polls = polls
+        self._line: Line | None = None
+        self._answer: ProxyAnswer | None = None
+        self._given = threading.Event()
+        self._note: Note = lambda _answer, _error: None
+        self._headers: list[tuple[str, str]] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        hold = self.poll.environ.get(HOLD)
+        if hold is not None:
+            hold(self, whole=True)
+            return
+        self._polls.join(self)
+        self._given.wait(self.poll.seconds + 1)
+        self._polls.leave(self)
+        yield from self._answer.body if self._answer else [b'{"ok":true,"result":[]}']
+
+    def when_ended(self, note: Note) -> None:
+        """Hand the answer to `note` once it has been given."""
+        self._note = note
+
+    def shares(self, headers: list[tuple[str, str]]) -> None:
+        """Send these headers with the answer; more may be added to the list until then."""
+        self._headers = headers
+
+    def attach(self, line: Line) -> None:
+        """Take the connection over."""
+        self._line = line
+        self._polls.join(self)
+
+    def lost(self) -> None:
+        """Hear that the program has gone."""
+        if self._polls.leave(self):
+            self._note(ProxyAnswer(200, [], [], GATEWAY), "caller_gone")
+
+    def give(self, answer: ProxyAnswer) -> None:
+        """Answer. Called once, by whoever has taken it out of `Polls`."""
+        self._answer = answer
+        answer.headers += [each for each in self._headers if each[0] != "Content-Type"]
+        self._note(answer, None)
+        self._given.set()
+        if self._line is not None:
+            self._line.answer(answer.status_line, answer.headers, b"".join(answer.body))
+
+
+class Polls:
+    """Holds the polls that wait."""
+
+    def __init__(
+        self, consumers: Consumers, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._consumers = consumers
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._parked: dict[Place, Parked] = {}
+        self._woken: set[str] = set()
+        self._thread: threading.Thread | None = None
+        self._is_stopped = False
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    def park(self, poll: Poll) -> ProxyAnswer:
+        """Return an answer that waits until there is something to say."""
+        parked = Parked(self, poll, self._clock() + poll.seconds)
+        answer = ProxyAnswer(200, [("Content-Type", "application/json")], parked, GATEWAY)
+        parked.shares(answer.headers)
+        return answer
+
+    def join(self, parked: Parked) -> None:
+        """Look after a poll from now on."""
+        place = parked.poll.standing.place
+        with self._changed:
+            other = self._parked.pop(place, None)
+            if not self._is_stopped:
+                self._parked[place] = parked
+                # Something may have come while it was on its way here.
+                self._woken.add(place.bot_id)
+                self._start()
+            self._changed.notify()
+        if other is not None:
+            other.give(own(Conflict(_TAKEN_OVER)))
+        if self._is_stopped:
+            parked.give(updates([]))
+
+    def leave(self, parked: Parked) -> bool:
+        """Forget a poll; return False where it was not here any more."""
+        place = parked.poll.standing.place
+        with self._changed:
+            if self._parked.get(place) is not parked:
+                return False
+            del self._parked[place]
+            return True
+
+    def end_other(self, place: Place) -> None:
+        """End the poll of a program that has just asked again, as Telegram does."""
+        with self._changed:
+            other = self._parked.pop(place, None)
+        if other is not None:
+            other.give(own(Conflict(_TAKEN_OVER)))
+
+    def wake(self, bot_ids: Iterable[str]) -> None:
+        """Say that there are new updates for these bots. Quick: intake waits for it."""
+        if not self._parked:
+            return
+        with self._changed:
+            self._woken.update(bot_ids)
+            self._changed.notify()
+
+    def stop(self) -> None:
+        """Answer everybody, and take no more."""
+        with self._changed:
+            self._is_stopped = True
+            parked, self._parked = list(self._parked.values()), {}
+            self._changed.notify()
+            thread = self._thread
+        for each in parked:
+            each.give(updates([]))
+        if thread is not None:
+            thread.join(5)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="tgm-polls", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                if not self._woken:
+                    self._changed.wait(_LOOK_SECONDS)
+                if self._is_stopped or not self._parked:
+                    self._thread = None
+                    return
+                woken, self._woken = self._woken, set()
+                parked = list(self._parked.values())
+            try:
+                self._round(parked, woken)
+            except Exception as error:  # noqa: BLE001 - they wait on, and it is tried again
+                log.warning("waiting polls could not be looked after: %s", type(error).__name__)
+                time.sleep(_LOOK_SECONDS)
+
+    def _round(self, parked: list[Parked], woken: set[str]) -> None:
+        now = self._clock()
+        newest = self._consumers.newest({each.poll.standing.place.bot_id for each in parked})
+        for each in parked:
+            bot_id = each.poll.standing.place.bot_id
+            last = newest.get(bot_id, 0)
+            if bot_id in woken or last > each.seen:
+                each.seen = last
+                found = self._consumers.waiting(each.poll.standing, each.poll.limit, utcnow())
+                if found and self.leave(each):
+                    each.give(updates(found))
+                    continue
+            if now >= each.until and self.leave(each):
+                each.give(updates([]))

@@ -1,0 +1,92 @@
+"""getUpdates, answered from TGM's own store, for each program by itself."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tgm.audit.service import Actor
+from tgm.dropin.answers import updates
+from tgm.dropin.consumers import Consumers, Place, Standing
+from tgm.dropin.polls import Poll, Polls
+from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.served import ServedCall
+from tgm.shared.clock import utcnow
+from tgm.shared.errors import Forbidden
+from tgm.telegram.catalog import UPDATE_KINDS
+from tgm.webhook import programs
+
+MOST_UPDATES = 100
+LONGEST_SECONDS = 50
+_FOR_PROGRAMS = (
+    "Forbidden: %(method)s is for programs with an API key; "
+    "the bot's page says how its updates are received"
+)
+
+
+class GetUpdates:
+    """Answers getUpdates."""
+
+    def __init__(self, consumers: Consumers, polls: Polls) -> None:
+        self._consumers = consumers
+        self._polls = polls
+
+    def __call__(self, call: ServedCall) -> ProxyAnswer:
+        """Return what waits, or wait for it.
+
+        Raises Forbidden for a person, and what switching the bot's receiving on raises.
+        """
+        given, now = call.parameters, utcnow()
+        standing = begun(self._consumers, call)
+        self._polls.end_other(standing.place)
+        self._consumers.seen(standing, now)
+        if "allowed_updates" in given:
+            standing = self._consumers.ask_for(standing, kinds(given["allowed_updates"]))
+        standing = self._consumers.confirm(standing, number(given, "offset", 0))
+        limit = number(given, "limit", MOST_UPDATES)
+        limit = limit if 1 <= limit <= MOST_UPDATES else MOST_UPDATES
+        found = self._consumers.waiting(standing, limit, now)
+        seconds = min(max(number(given, "timeout", 0), 0), LONGEST_SECONDS)
+        if found or seconds == 0:
+            return updates(found)
+        return self._polls.park(Poll(standing, limit, seconds, call.environ))
+
+
+def begun(consumers: Consumers, call: ServedCall) -> Standing:
+    """Return how far the program has come; its first call switches the bot's receiving on."""
+    key, bot = call.key, call.bot
+    if not key.consumer_id:
+        raise Forbidden(_FOR_PROGRAMS, method=call.method)
+    actor = Actor("API key", call.environ.get("REMOTE_ADDR"))
+    standing = consumers.standing(Place(key.consumer_id, bot.id))
+    if standing is None:
+        # First its place, then what comes in: so it misses nothing.
+        standing = consumers.begin(key, bot, actor)
+        programs.receive(key.team, bot.own_id, actor)
+    elif bot.receiving is None:
+        # A person has handed the bot back meanwhile.
+        programs.receive(key.team, bot.own_id, actor)
+    return standing
+
+
+def number(given: Mapping[str, Any], name: str, missing: int) -> int:
+    """Return a whole number; what is none counts as missing, as at Telegram."""
+    value = given.get(name, missing)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(int(value)) if abs(value) < 2**63 else ""
+    try:
+        found = int(str(value).strip())
+    except ValueError:
+        return missing
+    return found if -(2**63) < found < 2**63 else missing
+
+
+def kinds(value: object) -> list[str]:
+    """Return the kinds of update in a list, which a form carries as JSON; unknown ones are left
+    out, as at Telegram."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = []
+    wanted = {each for each in value if isinstance(each, str)} if isinstance(value, list) else set()
+    return [kind for kind in UPDATE_KINDS if kind in wanted]

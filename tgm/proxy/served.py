@@ -1,0 +1,35 @@
+"""Methods that TGM answers itself instead of passing them on."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from tgm.keys.snapshot import KnownBot, KnownKey
+from tgm.proxy.answers import ProxyAnswer
+
+
+@dataclass(frozen=True)
+class ServedCall:
+    """A call that has passed every check. `parameters` hold text from forms, values from JSON."""
+
+    key: KnownKey
+    bot: KnownBot
+    method: str
+    parameters: Mapping[str, Any]
+    environ: Mapping[str, Any]
+
+
+Server = Callable[[ServedCall], ProxyAnswer]
+"""Answers a call; may raise TgmError."""
+
+Note = Callable[[ProxyAnswer, str | None], None]
+
+
+@runtime_checkable
+class Delayed(Protocol):
+    """The body of an answer that is decided later: the status before it does not count yet."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+    def when_ended(self, note: Note) -> None:
+        """Hand the answer to `note` once it has been given, with the kind of error if it failed."""
