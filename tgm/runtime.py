@@ -1,8 +1,9 @@
 """What the running application holds beside Flask's own, made once in `create_app`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tgm.keys.snapshot import Snapshot
+from tgm.live.hub import Hub
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
 from tgm.proxy.requestlog import RequestLog
@@ -26,3 +27,4 @@ class Runtime:
     idempotency: IdempotencyStore
     gateway: Gateway
     relay: Relay
+    live: Hub = field(default_factory=Hub)
