@@ -64,9 +64,11 @@ class Timing:
 
 def addresses(app: Flask, values: Mapping[str, str]) -> dict[str, str]:
     """Return each screen's address by what the table calls it; searches and later pages too."""
-    names = {value: f"<{name}>" for name, value in values.items()}
+    names = {value: f"<{name}>" for name, value in values.items() if value}
     found = {}
     for address in screens(app, values):
+        if address.endswith("/replays/"):
+            continue
         name = address
         for value, shown in names.items():
             name = name.replace(value, shown)
@@ -77,10 +79,15 @@ def addresses(app: Flask, values: Mapping[str, str]) -> dict[str, str]:
         f"requests?key={key}&status=4",
         "requests?method=sendDocument",
         "requests?status=504",
+        "requests?status=418",
+        "requests?method=banChatMember",
+        f"requests?bot={bot}&status=5",
         "requests?before=500000",
         f"deliveries?bot={bot}",
         "deliveries?state=dead",
         "deliveries?state=due",
+        "deliveries?kind=poll",
+        "deliveries?chat=1",
         "deliveries?kind=callback_query",
         "deliveries?chat=500000007",
         "deliveries?q=1050123",
@@ -126,7 +133,8 @@ def filled(
 ) -> dict[str, str]:
     """Fill the database, unless an earlier run has, and return what addresses call its rows."""
     if known.exists():
-        return dict(json.loads(known.read_text()))
+        # A replay lives in the memory of the process that began it.
+        return {**json.loads(known.read_text()), "replay_id": ""}
     with app.app_context():
         owner = service.set_up(OWNER, PASSWORD, "Toko Ani", COMMAND_LINE)
         stock = fill(owner, telegram, utcnow(), given.calls, given.deliveries)

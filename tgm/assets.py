@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import swagger_ui_bundle
-from flask import Blueprint, Flask, Response, abort, request, url_for
+from flask import Blueprint, Flask, Response, abort, request
 from werkzeug.security import safe_join
 
 from tgm import icons
@@ -86,7 +86,6 @@ def init_app(app: Flask) -> None:
     for endpoint in folders:
         app.view_functions[endpoint] = serve
     app.url_defaults(add_version)
-    app.add_template_global(lambda endpoint, name: url_for(endpoint, filename=name), "asset_url")
 
 
 def _find(folder: str, filename: str) -> Asset | None:

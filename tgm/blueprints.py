@@ -20,6 +20,7 @@ from tgm.extensions import csrf
 from tgm.keys.views import bp as keys
 from tgm.proxy.api import bp as proxy
 from tgm.proxy.views import bp as requests
+from tgm.testsend.views import bp as testsend
 from tgm.webhook.delivery_views import bp as deliveries
 from tgm.webhook.ingress import bp as webhook
 from tgm.webhook.views import bp as webhooks
@@ -40,7 +41,11 @@ class Mount:
 
 
 # Screens nest under the dashboard, whose one `before_request` guards them all.
-for screen in (bots, webhooks, deliveries, keys, requests, people, account, audit, configuration):
+SCREENS = (
+    *(bots, webhooks, deliveries, keys, requests, testsend),
+    *(people, account, audit, configuration),
+)
+for screen in SCREENS:
     dashboard.register_blueprint(screen)
 
 MOUNTS = (

@@ -8,23 +8,24 @@ import contextlib
 import json
 import re
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.channel import ClientDisconnected
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.receiver import FixedStreamReceiver
-from waitress.task import ErrorTask, WSGITask
+from waitress.task import ErrorTask
 from waitress.task import Task as WaitressTask
 from waitress.utilities import RequestEntityTooLarge
 
 from tgm.dropin import tokens
+from tgm.live.channel import HoldingChannel, HoldingTask
 from tgm.proxy.callers import shows_key
 from tgm.proxy.target import PREFIX
 from tgm.settings import MEBIBYTE
 from tgm.shared.marks import FOR_PROGRAMS, GATEWAY, SOURCE
+from tgm.testsend.uploads import is_upload
 
 # A body that is too large is read and thrown away up to here, since a caller that is still sending
 # when the connection closes would never see the answer.
@@ -107,9 +108,21 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if escaped != first:
             self.request_uri = first.split(b" ")[1].decode("latin-1")
         self.refused_length = self.adj.max_request_body_size
-        if not _may_be_a_caller(self.path, self.headers):
+        if not self._may_be_large():
             # The application refuses by the true length; this only keeps the body off the disk.
             self.adj = _Limit(_STRANGERS_BYTES + 1)
+
+    def _may_be_large(self) -> bool:
+        """Whether a body beyond what strangers may send is taken in."""
+        if self.path.startswith(PREFIX):
+            return shows_key(self.headers)
+        if tokens.shows_key(self.path):
+            return True
+        # `tgm.server.build` puts it there: only the application knows its own cookies.
+        signed_in = getattr(self.adj, "signed_in", None)
+        if signed_in is None or not is_upload(self.path):
+            return False
+        return bool(signed_in(self.headers.get("COOKIE", "")))
 
     def _discard(self) -> None:
         limit: int = self.adj.max_request_body_size
@@ -129,10 +142,6 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         self.adj = _Limit(limit + _DRAINED_BYTES)
 
 
-def _may_be_a_caller(path: str, headers: Mapping[str, str]) -> bool:
-    return tokens.shows_key(path) or (path.startswith(PREFIX) and shows_key(headers))
-
-
 class _OurSpelling(WaitressTask):  # type: ignore[misc]
     """Writes our headers as the documentation does: waitress would have X-Ratelimit-Limit."""
 
@@ -142,7 +151,7 @@ class _OurSpelling(WaitressTask):  # type: ignore[misc]
         return head.replace(b"X-Ratelimit-", b"X-RateLimit-").replace(b"X-Tgm-", b"X-TGM-")
 
 
-class Task(_OurSpelling, WSGITask):  # type: ignore[misc]
+class Task(_OurSpelling, HoldingTask):
     """Lets the application answer."""
 
 
@@ -167,7 +176,7 @@ class RefusalTask(_OurSpelling, ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class Channel(HTTPChannel):  # type: ignore[misc]
+class Channel(HoldingChannel):
     """A connection that reads requests and writes answers our way."""
 
     parser_class = RequestParser

@@ -1,9 +1,10 @@
 """What the running application holds beside Flask's own, made once in `create_app`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tgm.dropin.polls import Polls
 from tgm.keys.snapshot import Snapshot
+from tgm.live.hub import Hub
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
 from tgm.proxy.requestlog import RequestLog
@@ -28,3 +29,4 @@ class Runtime:
     gateway: Gateway
     relay: Relay
     polls: Polls
+    live: Hub = field(default_factory=Hub)

@@ -23,6 +23,7 @@ from tgm.proxy.housekeeping import jobs
 from tgm.settings import Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict
+from tgm.testsend.uploads import signed_in_by
 from tgm.webhook import receiving
 from tgm.worker.loop import Job, Loop
 
@@ -52,6 +53,7 @@ def build(app: Flask, settings: Settings) -> TcpWSGIServer:
             why=error.strerror,
         ) from None
     server.channel_class = Channel
+    server.adj.signed_in = signed_in_by(app)
     server.accept_connections()
     return server
 
@@ -82,7 +84,8 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
     """
     with app.app_context():
         settings = runtime.settings
-        relay, loops, polls = runtime.relay, _loops(app), runtime.polls
+        relay, loops = runtime.relay, _loops(app)
+        live, polls = runtime.live, runtime.polls
         server = build(app, settings)
         link = None if people.has_users() else address(server) + setup_link.path(app)
         for line in _announcement(address(server), link, as_json):
@@ -95,6 +98,7 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
         server.run()
     finally:
         polls.stop()
+        live.stop()
         relay.stop()
         for loop in loops:
             loop.stop()

@@ -1,1 +1,96 @@
-// Test send: the keyboard builder, the preview and the upload's progress.
+// The test send: the keyboard grows in place, a click chooses a chat, and an upload shows how far it
+// is. Listens on the document only, since the form is swapped with each answer.
+(() => {
+  const form = (element) => element?.closest?.("#compose");
+
+  // A template's content, its places filled in.
+  const filled = (id, places) => {
+    const html = document.getElementById(id).innerHTML;
+    const holder = document.createElement("template");
+    holder.innerHTML = Object.entries(places).reduce(
+      (text, [name, value]) => text.replaceAll(`__${name}__`, value),
+      html,
+    );
+    return holder.content.firstElementChild;
+  };
+
+  const addRow = (button) => {
+    const rows = button.closest(".keyboard").querySelector(".keyboard-rows");
+    const last = rows.lastElementChild;
+    const number = last ? Number(last.dataset.row) + 1 : 0;
+    const row = filled("keyboard-row-template", { ROW: number, NUMBER: rows.children.length + 1, PLACE: 0 });
+    rows.append(row);
+    row.querySelector("input").focus();
+  };
+
+  const addButton = (button) => {
+    const row = button.closest(".keyboard-row");
+    const inputs = row.querySelectorAll(".keyboard-button");
+    const last = inputs[inputs.length - 1].querySelector("input").id.split("-")[2];
+    const made = filled("keyboard-button-template", { ROW: row.dataset.row, PLACE: Number(last) + 1 });
+    button.before(made);
+    made.querySelector("input").focus();
+  };
+
+  const pick = (button) => {
+    const input = document.getElementById("p-chat_id");
+    input.value = button.dataset.pick;
+    input.focus();
+    const chosen = document.createElement("p");
+    chosen.className = "detail";
+    chosen.id = "chosen-chat";
+    chosen.textContent = button.textContent.trim();
+    document.getElementById("chosen-chat")?.remove();
+    document.getElementById("chat-choices").prepend(chosen);
+  };
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("#compose [data-add], #compose [data-pick]");
+    if (!button) return;
+    event.preventDefault();
+    if (button.dataset.pick) pick(button);
+    else if (button.dataset.add === "row") addRow(button);
+    else addButton(button);
+  });
+
+  // A file that is too large is said to be so before it is sent.
+  document.addEventListener("change", (event) => {
+    const input = event.target;
+    if (!input.matches?.("#compose input[type=file]")) return;
+    const most = Number(input.dataset.most) * 1024 * 1024;
+    const large = [...input.files].some((file) => file.size > most);
+    input.setCustomValidity(large ? input.dataset.tooLarge : "");
+    if (large) input.reportValidity();
+  });
+
+  const hasFile = (element) =>
+    [...element.querySelectorAll("input[type=file]")].some((input) => input.files.length);
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.id !== "compose") return;
+    document.getElementById("send-error").replaceChildren();
+    event.target.querySelector(".upload-state").hidden = !hasFile(event.target);
+  });
+
+  document.addEventListener("htmx:xhr:progress", (event) => {
+    const { lengthComputable, loaded, total } = event.detail;
+    const bar = form(event.target)?.querySelector("#upload-progress");
+    if (bar && lengthComputable && total) bar.value = Math.round((loaded / total) * 100);
+  });
+
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.target.id === "compose") event.target.querySelector(".upload-state").hidden = true;
+  });
+
+  // What is wrong comes into sight and has the focus; else an answer that would be out of sight.
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target?.id !== "compose" && event.target.id !== "compose") return;
+    const wrong = document.querySelector("#compose [aria-invalid=true]");
+    const way = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+    const path = event.detail.requestConfig?.path ?? "";
+    if (wrong) wrong.focus();
+    else if (path.endsWith("/test-send")) {
+      document.getElementById("answer-state")?.scrollIntoView({ block: "nearest", behavior: way });
+    }
+  });
+})();

@@ -1,6 +1,7 @@
 """The bots' screens, used as a browser without JavaScript does; htmx where it says so."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -10,10 +11,15 @@ from ulid import ULID
 from tests.browsing import csrf_token, submit
 from tests.fakes.telegram import TOKEN, FakeTelegram, refusal, reply
 from tests.making import acts, browser_of
+from tests.webhook.rows import an_update, make_delivery, make_endpoint, make_reception
 from tgm.auth.roles import Role
 from tgm.bots import service
 from tgm.bots.models import Bot
+from tgm.extensions import runtime
+from tgm.proxy.requestlog import LogRow
+from tgm.shared.clock import utcnow
 from tgm.shared.ids import new_id
+from tgm.webhook.models import Mode, State
 
 SECRET = TOKEN.partition(":")[2]
 BOTS = "/dashboard/bots"
@@ -105,6 +111,92 @@ def test_a_plain_post_disables_and_enables(signed_in: FlaskClient, bot: Bot) -> 
         assert (answer.status_code, answer.headers["Location"]) == (303, settings)
         for page in (settings, detail, BOTS):
             assert re.search(rf'class="status[^"]*">{state}<', signed_in.get(page).text)
+
+
+TABS = {
+    "": "Overview",
+    "/webhook": "Webhook and endpoints",
+    "/deliveries": "Deliveries",
+    "/requests": "Requests",
+    "/doctor": "Doctor",
+    "/settings": "Settings",
+}
+
+
+@pytest.mark.parametrize("path", TABS)
+def test_each_tab_is_a_link_and_says_where_one_is(
+    signed_in: FlaskClient, bot: Bot, path: str
+) -> None:
+    page = signed_in.get(f"{BOTS}/{bot.id}{path}")
+    assert page.status_code == 200
+    (nav,) = re.findall(r'<nav class="tabs".*?</nav>', page.text, re.DOTALL)
+    links = re.findall(r'<a href="([^"]+)"([^>]*)>([^<]+)</a>', nav)
+    assert [(href, name) for href, _, name in links] == [
+        (f"{BOTS}/{bot.id}{tab}", name) for tab, name in TABS.items()
+    ]
+    assert [name for _, marks, name in links if "aria-current" in marks] == [TABS[path]]
+
+
+def test_the_overview_counts_the_last_days_calls(
+    signed_in: FlaskClient, bot: Bot, team: ULID
+) -> None:
+    for status in (200, 200, 429):
+        runtime.request_log.add(_call(bot, status))
+    runtime.request_log.flush()
+    page = signed_in.get(f"{BOTS}/{bot.id}").text
+    for label, number in (("Calls in 24 h", 3), ("Errors in 24 h", 1)):
+        assert _tile(page, label) == str(number)
+
+
+def _call(bot: Bot, status: int) -> LogRow:
+    return LogRow(
+        at=utcnow(),
+        team_id=str(bot.team_id),
+        bot_id=str(bot.id),
+        key_id=str(new_id()),
+        method="sendMessage",
+        source="telegram",
+        status=status,
+        error=None,
+        bytes_in=1,
+        bytes_out=1,
+        milliseconds=1,
+    )
+
+
+def _tile(page: str, label: str) -> str:
+    found = re.search(rf'tile-label">{label}<.*?tile-value">(.*?)</span>\s*<span', page, re.DOTALL)
+    assert found is not None, label
+    return re.sub(r"<[^>]+>|\s", "", found.group(1))
+
+
+def test_the_overview_says_when_the_last_update_came_and_how_endpoints_are(
+    signed_in: FlaskClient, bot: Bot
+) -> None:
+    assert "none yet" in signed_in.get(f"{BOTS}/{bot.id}").text
+    make_reception(bot.id, Mode.POLLING, problem="taken_over", problem_text="It leads to x.")
+    endpoint = make_endpoint(bot.id, "Toko", last_error="HTTP 503")
+    at = datetime(2026, 11, 20, 9, 5, tzinfo=UTC)
+    make_delivery(endpoint, an_update(1), at=at, attempts_made=2, last_error="HTTP 503")
+    page = signed_in.get(f"{BOTS}/{bot.id}").text
+    assert 'datetime="2026-11-20T09:05:00+00:00"' in page
+    for words in ("Toko", "failing", "HTTP 503", "It leads to x.", "Ask the Doctor"):
+        assert words in page
+
+
+def test_the_list_says_how_each_bot_receives_and_what_waits(
+    signed_in: FlaskClient, bot: Bot
+) -> None:
+    assert re.search(r'class="status[^"]*">off<', signed_in.get(BOTS).text)
+    make_reception(bot.id, Mode.POLLING)
+    endpoint = make_endpoint(bot.id)
+    make_delivery(endpoint, an_update(1), attempts_made=1)
+    make_delivery(endpoint, an_update(2), state=State.DEAD)
+    page = signed_in.get(BOTS).text
+    assert re.search(r'class="status[^"]*">polling<', page)
+    cells = dict(re.findall(r'data-label="([^"]+)">(.*?)</td>', page, re.DOTALL))
+    counts = [re.sub(r"<[^>]+>|\s", "", cells[n]) for n in ("Pending", "Failing", "Given up")]
+    assert counts == ["1", "1", "1"]
 
 
 def test_htmx_gets_the_state_alone(signed_in: FlaskClient, bot: Bot) -> None:

@@ -64,6 +64,8 @@ class Stock:
             "endpoint_id": str(self.relayed.endpoint_id),
             "delivery_id": str(self.relayed.delivery_id),
             "replay_id": str(self.relayed.replay_id),
+            # The log of a new database begins with it.
+            "row_id": "1",
         }
 
 

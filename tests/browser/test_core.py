@@ -78,6 +78,7 @@ def test_without_scripts_the_same_path_leads_there(
     sign_in(page, OWNER)
     bot_id = add_bot(page, TOKEN)
     expect(page.locator("[data-copy]").first).to_be_hidden()
+    page.get_by_role("link", name="Settings", exact=True).first.click()
     page.get_by_role("button", name="Disable").click()
     expect(page.locator("#bot-state")).to_contain_text("Every call for this bot is refused.")
     page.get_by_role("button", name="Enable").click()
@@ -100,7 +101,7 @@ def test_with_scripts_a_bots_state_changes_in_place(
     served: Served, owner: Person, page: Page
 ) -> None:
     sign_in(page, OWNER)
-    add_bot(page, TOKEN)
+    page.goto(f"/dashboard/bots/{add_bot(page, TOKEN)}/settings")
     page.evaluate("window.same = true")
     page.get_by_role("button", name="Disable").click()
     expect(page.locator("#bot-state")).to_contain_text("Every call for this bot is refused.")

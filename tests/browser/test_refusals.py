@@ -57,7 +57,7 @@ def test_a_wrong_password_is_told_and_the_address_is_kept(
 
 
 def test_a_bot_is_deleted_only_after_its_name_was_typed(stock: Stock, owners: Page) -> None:
-    owners.goto(f"/dashboard/bots/{stock.bot.id}")
+    owners.goto(f"/dashboard/bots/{stock.bot.id}/settings")
     owners.get_by_role("link", name="Delete").click()
     field, button = (
         owners.get_by_label("Name of the bot"),

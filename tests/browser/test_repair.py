@@ -190,7 +190,7 @@ def test_the_doctor_says_that_telegram_is_being_asked(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
-def test_tabs_lead_to_a_page_each_and_scroll_within_themselves(
+def test_tabs_lead_to_a_page_each_and_fit_a_telephone(
     served: Served, windows: Windows, bot: Bot, scripts: bool
 ) -> None:
     page = windows.open(java_script_enabled=scripts, viewport={"width": 360, "height": 740})

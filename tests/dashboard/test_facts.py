@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -85,22 +86,21 @@ def test_it_tells_how_a_bot_receives(team: ULID, bot: Bot) -> None:
 
 def test_it_counts_what_each_endpoint_waits_for_and_has_lost(team: ULID, bot: Bot) -> None:
     endpoint, now = make_endpoint(bot.id, kinds=["message"]), utcnow()
-    for number, (age, more) in enumerate(
-        [
-            (8 * MINUTE, {"state": State.CLAIMED}),
-            (7 * MINUTE, {"attempts_made": 1}),
-            (MINUTE, {}),
-            (9 * MINUTE, {"state": State.DELIVERED, "finished_at": now}),
-            (2 * DAY, {"state": State.DEAD, "finished_at": now - MINUTE}),
-            (3 * DAY, {"state": State.DEAD, "finished_at": now - 2 * DAY}),
-        ]
-    ):
-        made = make_delivery(endpoint, an_update(number), at=now - age, **more)
-        if number == 0:
-            oldest_at = made.created_at
+    there: list[tuple[timedelta, dict[str, Any]]] = [
+        (8 * MINUTE, {"state": State.CLAIMED}),
+        (7 * MINUTE, {"attempts_made": 1}),
+        (MINUTE, {}),
+        (9 * MINUTE, {"state": State.DELIVERED, "finished_at": now}),
+        (2 * DAY, {"state": State.DEAD, "finished_at": now - MINUTE}),
+        (3 * DAY, {"state": State.DEAD, "finished_at": now - 2 * DAY}),
+    ]
+    made = [
+        make_delivery(endpoint, an_update(number), at=now - age, **more)
+        for number, (age, more) in enumerate(there)
+    ]
     found = endpoint_of(team)
     assert (found.pending, found.failing, found.given_up) == (3, 1, 1)
-    assert found.oldest_at == oldest_at
+    assert found.oldest_at == made[0].created_at
     assert found.kinds == ("message",)
 
 

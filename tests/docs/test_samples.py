@@ -1,119 +1,89 @@
-"""The curl commands on the page do what it says."""
+"""Every sample on the page does what the page says: copied from it, and run.
+
+The calls are made by a real shell and curl, the signature is verified by Python and Node.js.
+"""
 
 import json
-import re
-import shlex
-from dataclasses import dataclass, field
-from html import unescape
-from urllib.parse import urlsplit
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from flask import Flask
+from ulid import ULID
 
-from tests.fakes.serving import Got, Served
+from tests.docs.reading import Reader, required
+from tests.fakes.receiver import Got, Receiver
+from tests.fakes.serving import Served
 from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.making import make_team
+from tests.webhook.delivering import a_deliverer, endpoint_at, work
+from tests.webhook.rows import make_delivery
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
+from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
+from tgm.shared.clock import utcnow
 
 PICTURE = b"\xff\xd8\xff\xe0 a picture \r\n--\r\n" * 50
-BOUNDARY = "------------------------d74496d66958873e"
+PRESS = (
+    b'{"update_id": 870001,\n "callback_query":{"id":"4382bfdwdsb323b2d9","from":{"id":523067421,'
+    b'"is_bot":false,"first_name":"Ani"},"chat_instance":"1","data":"order:confirm:2437234"}}'
+)
 
-
-@dataclass
-class Curl:
-    """A command as curl would understand it, with the few options that the page uses."""
-
-    url: str = ""
-    verb: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    data: str | None = None
-    form: list[tuple[str, str]] = field(default_factory=list)
-
-    def body(self) -> bytes | None:
-        """Return what curl would send."""
-        if self.form:
-            self.headers["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
-            return b"".join(map(_part, self.form)) + f"--{BOUNDARY}--\r\n".encode()
-        return None if self.data is None else self.data.encode()
-
-    def run(self, served: Served) -> Got:
-        """Send it."""
-        parts = urlsplit(self.url)
-        assert f"{parts.scheme}://{parts.netloc}" == served.url, "the host is not this one's"
-        body = self.body()
-        return served.call(self.verb or "GET", parts.path, body, self.headers)
-
-
-def _part(field: tuple[str, str]) -> bytes:
-    name, value = field
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"'
-    content = value.encode()
-    if value.startswith("@"):
-        head += f'; filename="{value.rpartition("/")[2]}"\r\nContent-Type: image/jpeg'
-        content = PICTURE
-    return head.encode() + b"\r\n\r\n" + content + b"\r\n"
-
-
-def parse(command: str) -> Curl:
-    """Read a command line as a shell and curl would."""
-    program, *words = shlex.split(command.replace("\\\n", " "))
-    assert program == "curl"
-    curl, rest = Curl(), iter(words)
-    for word in rest:
-        if word == "-X":
-            curl.verb = next(rest)
-        elif word == "-H":
-            name, _, value = next(rest).partition(": ")
-            curl.headers[name] = value
-        elif word == "-d":
-            curl.data = next(rest)
-        elif word == "-F":
-            name, _, value = next(rest).partition("=")
-            curl.form.append((name, value))
-        elif word == "-o":
-            next(rest)
-        else:
-            assert not curl.url, f"what is {word}?"
-            curl.url = word
-    return curl
+pytestmark = pytest.mark.given(WEBHOOK_ALLOWED_NETWORKS="127.0.0.0/8")
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Somebody who follows the page, with a bot's id and a key of their own."""
+class Own:
+    """The bot and the key that the reader has."""
 
-    served: Served
+    team: ULID
     bot_id: str
+    key_id: ULID
     key: str
-    language: str
 
-    def sample(self, name: str) -> Curl:
-        """Copy a command from the page, and put the id and the key in."""
-        text = self.served.call("GET", "/docs/", headers={"Accept-Language": self.language})
-        found = re.search(rf'<code id="sample-{name}">(.*?)</code>', text.body.decode(), re.DOTALL)
-        assert found is not None
-        command = unescape(found.group(1))
-        assert command.count("01H...") == command.count("tgm_live_...") == 1
-        return parse(command.replace("01H...", self.bot_id).replace("tgm_live_...", self.key))
+
+@pytest.fixture
+def own(app: Flask, telegram: FakeTelegram) -> Own:
+    team = make_team("Toko")
+    bot = bots.add(team, TOKEN, None, COMMAND_LINE)
+    key, secret = keys.make(team, Rights("Program"), COMMAND_LINE)
+    telegram.requests.clear()
+    return Own(team, str(bot.id), key.id, secret.value)
 
 
 @pytest.fixture(params=["en", "id"])
-def reader(
-    app: Flask, served: Served, telegram: FakeTelegram, request: pytest.FixtureRequest
-) -> Reader:
-    team = make_team("Toko")
-    bot = bots.add(team, TOKEN, None, COMMAND_LINE)
-    _, key = keys.make(team, Rights("Program"), COMMAND_LINE)
-    telegram.requests.clear()
-    return Reader(served, str(bot.id), key.value, request.param)
+def reader(served: Served, tmp_path: Path, request: pytest.FixtureRequest) -> Reader:
+    required("curl")
+    folder = tmp_path / "reader"
+    folder.mkdir()
+    (folder / "gambar.jpg").write_bytes(PICTURE)
+    return Reader(served, request.param, folder)
 
 
-def test_the_message_with_a_keyboard_is_sent(reader: Reader, telegram: FakeTelegram) -> None:
-    got = reader.sample("send-message").run(reader.served)
-    assert (got.status, got.json["ok"]) == (200, True)
+@pytest.fixture
+def delivered(app: Flask, own: Own) -> Iterator[tuple[Got, str]]:
+    """A button press as TGM delivers it, and the endpoint's secret."""
+    with Receiver() as receiver, a_deliverer() as deliverer:
+        endpoint = endpoint_at(ULID.from_str(own.bot_id), receiver)
+        now = utcnow()
+        make_delivery(endpoint, PRESS, at=now, next_at=now)
+        assert work(deliverer, now) == 1
+        (got,) = receiver.requests
+        place = endpoint.secret_place()
+        yield got, runtime.vault.open(endpoint.sealed_secret, place=place)
+
+
+# Calls
+
+
+def test_the_message_with_a_keyboard_is_sent(
+    reader: Reader, own: Own, telegram: FakeTelegram
+) -> None:
+    ran = reader.run(reader.copy("send-message", own.bot_id, own.key))
+    assert (ran.status, ran.json["ok"]) == (200, True)
     sent = json.loads(telegram.calls("sendMessage")[0].body)
     assert sent["chat_id"] == 123456789
     assert sent["text"] == "Halo dunia!"
@@ -125,9 +95,9 @@ def test_the_message_with_a_keyboard_is_sent(reader: Reader, telegram: FakeTeleg
     ]
 
 
-def test_the_photo_is_sent(reader: Reader, telegram: FakeTelegram) -> None:
-    got = reader.sample("send-photo").run(reader.served)
-    assert (got.status, got.json["ok"]) == (200, True)
+def test_the_photo_is_sent(reader: Reader, own: Own, telegram: FakeTelegram) -> None:
+    ran = reader.run(reader.copy("send-photo", own.bot_id, own.key))
+    assert (ran.status, ran.json["ok"]) == (200, True)
     sent = telegram.calls("sendPhoto")[0]
     assert (sent.header("Content-Type") or "").startswith("multipart/form-data")
     assert PICTURE in sent.body
@@ -135,22 +105,131 @@ def test_the_photo_is_sent(reader: Reader, telegram: FakeTelegram) -> None:
     assert b'name="caption"\r\n\r\nFoto liburan' in sent.body
 
 
-def test_the_message_is_edited(reader: Reader, telegram: FakeTelegram) -> None:
-    got = reader.sample("edit-message").run(reader.served)
-    assert (got.status, got.json["ok"]) == (200, True)
+def test_the_message_is_edited(reader: Reader, own: Own, telegram: FakeTelegram) -> None:
+    ran = reader.run(reader.copy("edit-message", own.bot_id, own.key))
+    assert (ran.status, ran.json["ok"]) == (200, True)
     sent = json.loads(telegram.calls("editMessageText")[0].body)
     assert sent == {"chat_id": 123456789, "message_id": 42, "text": "Pesan terbaru"}
 
 
-def test_the_file_is_downloaded(reader: Reader, telegram: FakeTelegram) -> None:
-    telegram.files["photos/file_0.jpg"] = PICTURE
-    got = reader.sample("file").run(reader.served)
-    assert (got.status, got.body) == (200, PICTURE)
+def test_the_file_is_downloaded(reader: Reader, own: Own, telegram: FakeTelegram) -> None:
+    telegram.files["photos/file_0.jpg"] = PICTURE[::-1]
+    assert reader.run(reader.copy("file", own.bot_id, own.key)).status == 200
+    assert (reader.folder / "gambar.jpg").read_bytes() == PICTURE[::-1]
 
 
-def test_the_named_call_acts_once(reader: Reader, telegram: FakeTelegram) -> None:
-    command = reader.sample("idempotency")
-    answers = [command.run(reader.served) for _ in range(2)]
-    assert [got.status for got in answers] == [200, 200]
-    assert answers[0].body == answers[1].body
+def test_the_named_call_acts_once(reader: Reader, own: Own, telegram: FakeTelegram) -> None:
+    command = reader.copy("idempotency", own.bot_id, own.key)
+    first, second = reader.run(command), reader.run(command)
+    assert (first.status, second.status) == (200, 200)
+    assert first.text == second.text
     assert len(telegram.calls("sendMessage")) == 1
+
+
+def test_the_order_is_asked_about(reader: Reader, own: Own, telegram: FakeTelegram) -> None:
+    ran = reader.run(reader.copy("order", own.bot_id, own.key))
+    assert (ran.status, ran.json["ok"]) == (200, True)
+    sent = json.loads(telegram.calls("sendMessage")[0].body)
+    assert sent["chat_id"] == 523067421
+    (row,) = sent["reply_markup"]["inline_keyboard"]
+    assert [button["callback_data"] for button in row] == [
+        "order:confirm:2437234",
+        "order:reject:2437234",
+    ]
+    assert [part for button in row for part in button["callback_data"].split(":")][:3] == [
+        "order",
+        "confirm",
+        "2437234",
+    ]
+
+
+def test_the_headers_and_addresses_are_those_that_work(reader: Reader, own: Own) -> None:
+    headers = dict(line.split(": ") for line in reader.copy("authentication").splitlines())
+    assert headers["X-API-Key"].startswith("tgm_live_")
+    for line in reader.copy("endpoint").splitlines():
+        verb, _, path = line.partition(" ")
+        path = path.replace("{botId}", own.bot_id).replace("{method}", "getMe")
+        body = b"{}" if verb == "POST" else None
+        assert reader.served.call(verb, path, body, headers).status == 401
+        real = {**headers, "X-API-Key": own.key}
+        assert reader.served.call(verb, path, body, real).status == 200
+
+
+@pytest.mark.given(RATE_LIMIT_PER_MINUTE="1")
+def test_the_refusal_and_the_limits_headers_are_as_shown(reader: Reader, own: Own) -> None:
+    shown = json.loads(reader.copy("error"))
+    names = [line.partition(":")[0] for line in reader.copy("limits").splitlines()]
+    path, headers = f"/api/v1/bots/{own.bot_id}/getMe", {"X-API-Key": own.key}
+    got = reader.served.call("GET", path, headers=headers)
+    assert got.status == 200
+    while got.status == 200:
+        got = reader.served.call("GET", path, headers=headers)
+    wait = got.json["parameters"]["retry_after"]
+    assert got.json == {**shown, "parameters": {"retry_after": wait}}
+    for name in names:
+        assert got.headers[name].isdecimal(), name
+
+
+# What is delivered
+
+
+def test_what_is_delivered_carries_the_headers_that_are_shown(
+    reader: Reader, own: Own, delivered: tuple[Got, str]
+) -> None:
+    got, _ = delivered
+    first, *lines = reader.copy("delivered").splitlines()
+    assert first.startswith(f"{got.verb} https://")
+    shown = dict(line.split(": ") for line in lines)
+    for name, value in shown.items():
+        real = got.headers[name.lower()]
+        assert real.startswith(value.partition("<")[0].partition("01H")[0].rstrip("0123456789"))
+    assert got.headers["x-webhook-bot-id"] == own.bot_id
+    assert got.headers["x-webhook-attempt"] == shown["X-Webhook-Attempt"]
+    own_headers = {name for name in got.headers if name.startswith(("x-webhook", "webhook-"))}
+    assert own_headers == {name.lower() for name in shown}
+
+
+def test_the_way_of_an_update_names_the_addresses_there_are(app: Flask, reader: Reader) -> None:
+    flow = reader.copy("flow")
+    rules = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint == "webhook.take"}
+    (rule,) = rules
+    assert "<WEBHOOK_BASE_URL>" + rule.partition("<")[0] + "<pathToken>" in flow
+    assert reader.copy("delivered").splitlines()[0].partition(" ")[2] in flow
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as sent", "changed on the way"])
+def test_the_python_sample_verifies_what_is_really_sent(
+    reader: Reader, delivered: tuple[Got, str], changed: bool
+) -> None:
+    got, secret = delivered
+    body = got.body.replace(b"confirm", b"reject") if changed else got.body
+    reader.environ["TGM_WEBHOOK_SECRET"] = secret
+    asked = f"is_from_tgm({body!r}, {got.headers['x-webhook-signature']!r})"
+    said = reader.python(f"{reader.copy('verify-python')}\nprint({asked})")
+    assert said == str(not changed)
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as sent", "changed on the way"])
+def test_the_node_sample_verifies_what_is_really_sent(
+    reader: Reader, delivered: tuple[Got, str], changed: bool
+) -> None:
+    got, secret = delivered
+    body = got.body.replace(b"confirm", b"reject") if changed else got.body
+    reader.environ["TGM_WEBHOOK_SECRET"] = secret
+    # The sample stands in a receiver's handler: its import in front, its verdict caught.
+    first, _, rest = reader.copy("verify-node").partition("\n")
+    assert first.startswith("import ")
+    program = (
+        f"{first}\n"
+        f"const rawBody = Buffer.from('{body.hex()}', 'hex');\n"
+        f"const req = {{headers: {json.dumps(got.headers)}}};\n"
+        "const res = {status: (code) => ({end: () => String(code)})};\n"
+        f"console.log((() => {{\n{rest}\nreturn 'good';\n}})());\n"
+    )
+    assert reader.node(program) == ("403" if changed else "good")
+
+
+def test_every_sample_of_the_page_is_run_by_a_test(reader: Reader) -> None:
+    tests = Path(__file__).read_text() + (Path(__file__).parent / "test_choice.py").read_text()
+    forgotten = [name for name in reader.samples() if f'"{name}"' not in tests.replace("'", '"')]
+    assert forgotten == [], "Run these samples in tests/docs"

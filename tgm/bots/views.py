@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
@@ -28,12 +28,6 @@ from tgm.webhook import endpoints, forgetting, overview, reading, receiving
 from tgm.webhook.findings import Finding, Verdict
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
-
-
-@bp.app_template_global()
-def has_screen(endpoint: str) -> bool:
-    """Tell whether a page of this name exists."""
-    return endpoint in current_app.view_functions
 
 
 @bp.get("")
@@ -118,7 +112,7 @@ def rename(bot_id: ULID) -> ResponseReturnValue:
         with beside_fields(form):
             bots.rename(current_team(), bot_id, form.name.data or "", current_actor())
             flash(_("The bot was renamed."))
-            return _to(bot)
+            return back(bot_id, ".settings")
     return render_template("bots/rename.html", bot=bot, form=form), _status()
 
 
@@ -149,7 +143,7 @@ def token(bot_id: ULID) -> ResponseReturnValue:
             bots.replace_token(current_team(), bot_id, form.token.data or "", current_actor())
             flash(_("The token was replaced."))
             _renew(bot_id)
-            return _to(bot)
+            return back(bot_id, ".settings")
     return render_template("bots/token.html", bot=bot, form=form), _status()
 
 

@@ -13,7 +13,7 @@ from tgm.shared.ids import new_id
 from tgm.shared.types import UlidType, UtcDateTime
 
 # How long before its end a key is said to expire soon.
-SOON = timedelta(days=7)
+SOON = timedelta(days=14)
 
 
 class KeyState(StrEnum):

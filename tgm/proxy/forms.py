@@ -1,6 +1,6 @@
 """The request log's filter, as it stands in the address."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -9,6 +9,7 @@ from wtforms import SelectField, StringField
 from wtforms.fields import DateTimeLocalField
 from wtforms.validators import Length, Optional, Regexp
 
+from tgm.i18n import aware
 from tgm.proxy.requestlog import Filter
 from tgm.shared.ids import parse_id
 
@@ -37,8 +38,8 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
         validators=[Optional(), Length(max=64), Regexp("[A-Za-z]+$", message=_("Letters only."))],
     )
     status = SelectField(_("Status"), choices=_statuses, validators=[Optional()])
-    since = DateTimeLocalField(_("From (UTC)"), validators=[Optional()])
-    until = DateTimeLocalField(_("Until (UTC)"), validators=[Optional()])
+    since = DateTimeLocalField(_("From"), validators=[Optional()])
+    until = DateTimeLocalField(_("Until"), validators=[Optional()])
 
     def wanted(self) -> Filter:
         """Return the filter; fields that cannot be read do not count."""
@@ -48,10 +49,14 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
             key_id=parse_id(good.get("key") or ""),
             method=good.get("method") or None,
             status=int(good["status"]) if good.get("status") else None,
-            since=_utc(good.get("since")),
-            until=_utc(good.get("until")),
+            since=_meant(good.get("since")),
+            until=_meant(good.get("until")),
         )
 
 
-def _utc(value: datetime | None) -> datetime | None:
-    return None if value is None else value.replace(tzinfo=UTC)
+def _meant(value: datetime | None) -> datetime | None:
+    try:
+        return None if value is None else aware(value)
+    except OverflowError:
+        # The first or last day that there is, in another zone.
+        return None

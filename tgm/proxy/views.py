@@ -1,35 +1,96 @@
-"""The request log's screen."""
+"""The request log's screens."""
 
-from flask import Blueprint, render_template, request
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from htmx_flask import request as htmx_request
+from jinja2_fragments.flask import render_block
+from ulid import ULID
 
+from tgm.auth import people
 from tgm.auth.access import current_team
 from tgm.bots import service as bots
+from tgm.bots.models import Bot
 from tgm.keys import service as keys
-from tgm.proxy import requestlog
+from tgm.live.following import follow, wants_events
+from tgm.proxy import reading, requestlog
 from tgm.proxy.forms import FilterForm
+from tgm.shared.errors import NotFound
 
-bp = Blueprint("requests", __name__, url_prefix="/requests")
+# The list stands in two places: the team's own address, and the tab of each bot.
+bp = Blueprint("requests", __name__)
 
 
-@bp.get("")
+@bp.get("/requests")
 def index() -> ResponseReturnValue:
     """List the team's calls, the newest first; the filter stands in the address."""
+    return _list(None)
+
+
+@bp.get("/bots/<ulid:bot_id>/requests")
+def of_bot(bot_id: ULID) -> ResponseReturnValue:
+    """List the calls for one bot."""
+    return _list(bots.get(current_team(), bot_id))
+
+
+@bp.get("/requests/<row_id>")
+def detail(row_id: str) -> ResponseReturnValue:
+    """Show one call."""
+    shown = {"call": reading.find(current_team(), row_id), "names": _names()}
+    part = "_request_panel" if _wants_part() else "request"
+    return render_template(f"proxy/{part}.html", **shown)
+
+
+def _list(bot: Bot | None) -> ResponseReturnValue:
+    before = request.args.get("before", type=requestlog.row_number)
+    if before is None and wants_events():
+        return follow("requests", reading.mark)
     team = current_team()
     form = FilterForm(request.args)
-    own_bots, own_keys = bots.of_team(team), keys.of_team(team)
-    form.bot.choices = {"": _("Any")} | {str(bot.id): bot.name for bot in own_bots}
-    form.key.choices = {"": _("Any")} | {str(key.id): key.name for key in own_keys}
+    names = _names()
+    form.bot.choices = {"": _("Any")} | {str(one): name for one, name in names["bots"].items()}
+    form.key.choices = {"": _("Any")} | {str(one): name for one, name in names["keys"].items()}
+    if bot:
+        del form.bot
     form.validate()
-    before = request.args.get("before", type=requestlog.row_number)
-    page = requestlog.page(team, form.wanted(), before)
-    kept = {name: value for name, value in request.args.items() if value and name != "before"}
-    return render_template(
-        "proxy/requests.html",
-        form=form,
-        page=page,
-        kept=kept,
-        bot_names={bot.id: bot.name for bot in own_bots},
-        key_names={key.id: key.name for key in own_keys},
-    )
+    wanted = replace(form.wanted(), bot_id=bot.id) if bot else form.wanted()
+    shown = {
+        "page": requestlog.page(team, wanted, before),
+        "bot": bot,
+        "here": partial(url_for, ".of_bot", bot_id=bot.id) if bot else partial(url_for, ".index"),
+        "form": form,
+        "kept": {name: request.args[name] for name in form.data if request.args.get(name)},
+        "is_first": before is None,
+        "names": names,
+    }
+    if _wants_part():
+        return render_block("proxy/requests.html", "request_list", **shown)
+    return render_template("proxy/requests.html", **shown, **_beside())
+
+
+def _names() -> dict[str, Mapping[ULID, str]]:
+    """Return what bots, keys and people are called: a test send is noted with its person's id."""
+    team = current_team()
+    return {
+        "bots": {bot.id: bot.name for bot in bots.of_team(team)},
+        "keys": {key.id: key.name for key in keys.of_team(team)},
+        "people": {row.id: row.email for row in people.list_users(team)},
+    }
+
+
+def _beside() -> dict[str, Any]:
+    """Return the call that the address wants beside the list."""
+    wanted = request.args.get("open")
+    try:
+        return {"call": reading.find(current_team(), wanted) if wanted else None}
+    except NotFound:
+        return {"call": None}
+
+
+def _wants_part() -> bool:
+    return bool(htmx_request.htmx and not htmx_request.htmx.boosted)

@@ -94,7 +94,9 @@ class Draft:
         return of(self.method, found), {}
 
 
-def of(method: str, parameters: Mapping[str, Any], left_out: Mapping[str, str] | None = None) -> Draft:
+def of(
+    method: str, parameters: Mapping[str, Any], left_out: Mapping[str, str] | None = None
+) -> Draft:
     """Return the draft that makes this call; the JSON tab is open where the form cannot make it."""
     texts: dict[str, str] = {}
     rows: keyboard.Rows = ()

@@ -205,9 +205,7 @@ def _chat(field: Field, text: str) -> int | str:
     if _INTEGER.fullmatch(text):
         return _whole(field, text)
     if field.type == "Integer" or not text.startswith("@"):
-        raise Invalid(
-            N_("Please choose a chat, or type its id or its @name."), field=field.name
-        )
+        raise Invalid(N_("Please choose a chat, or type its id or its @name."), field=field.name)
     return text
 
 

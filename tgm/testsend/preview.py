@@ -138,7 +138,7 @@ class _Reader(HTMLParser):
             return
         self._sheet.open(kind, f"<{tag}>", values.get("href") or "" if kind == "link" else "")
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         self._strange(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -149,16 +149,16 @@ class _Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         self._sheet.write(data)
 
-    def handle_comment(self, data: str) -> None:
+    def handle_comment(self, data: str) -> None:  # noqa: ARG002
         self._strange("!--")
 
-    def handle_decl(self, decl: str) -> None:
+    def handle_decl(self, decl: str) -> None:  # noqa: ARG002
         self._strange("!")
 
-    def handle_pi(self, data: str) -> None:
+    def handle_pi(self, data: str) -> None:  # noqa: ARG002
         self._strange("?")
 
-    def unknown_decl(self, data: str) -> None:
+    def unknown_decl(self, data: str) -> None:  # noqa: ARG002
         self._strange("!")
 
     def _strange(self, tag: str) -> None:
@@ -188,9 +188,7 @@ def _read_legacy(text: str, sheet: _Sheet) -> None:
 class _Marked:
     """Reads MarkdownV2, or its older sister, which knows fewer marks and no reserved characters."""
 
-    def __init__(
-        self, text: str, sheet: _Sheet, marks: dict[str, str], *, is_strict: bool
-    ) -> None:
+    def __init__(self, text: str, sheet: _Sheet, marks: dict[str, str], *, is_strict: bool) -> None:
         self._text = text
         self._sheet = sheet
         self._marks = marks
@@ -219,9 +217,7 @@ class _Marked:
             self._code()
         elif not self._mark() and not self._link():
             if self._is_strict and character in _RESERVED:
-                self._sheet.complain(
-                    N_("“%(mark)s” needs a \\ before it."), mark=character
-                )
+                self._sheet.complain(N_("“%(mark)s” needs a \\ before it."), mark=character)
             self._sheet.write(character)
             self._at += 1
 

@@ -209,13 +209,11 @@ def _template_name(name: str) -> str:
         raise
 
 
-def forget(team_id: ULID, template_id: ULID) -> SendTemplate:
-    """Delete a template, and return what it was. Raises NotFound."""
-    row = template(team_id, template_id)
+def forget(team_id: ULID, template_id: ULID) -> str:
+    """Delete a template, and return what it was called. Raises NotFound."""
     with writing() as session:
-        session.execute(
-            delete(SendTemplate).where(
-                SendTemplate.id == template_id, SendTemplate.team_id == team_id
-            )
-        )
-    return row
+        row = session.get(SendTemplate, template_id)
+        if row is None or row.team_id != team_id:
+            raise NotFound(N_("There is no such template."))
+        session.delete(row)
+        return row.name

@@ -84,13 +84,14 @@ def node(url: str, parameters: Mapping[str, Any], files: Mapping[str, str]) -> s
         lines, sent = [f"const body = {_node_body(parameters)};"], "body"
     else:
         headers = f"{{ {key} }}"
-        lines, sent = ['import { openAsBlob } from "node:fs";', "", "const form = new FormData();"], "body: form"
+        lines, sent = (
+            ['import { openAsBlob } from "node:fs";', "", "const form = new FormData();"],
+            "body: form",
+        )
         for name, value in parameters.items():
             lines.append(f"form.append({_js(name)}, {_js(as_text(value))});")
         for name, file in files.items():
-            lines.append(
-                f"form.append({_js(name)}, await openAsBlob({_js(file)}), {_js(file)});"
-            )
+            lines.append(f"form.append({_js(name)}, await openAsBlob({_js(file)}), {_js(file)});")
     lines += [
         "",
         f"const answer = await fetch({quoted}, {{",

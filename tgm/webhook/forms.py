@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -20,6 +20,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from tgm.bots.models import Bot
+from tgm.i18n import aware
 from tgm.shared.errors import N_, Invalid
 from tgm.shared.ids import parse_id
 from tgm.telegram.catalog import UPDATE_KINDS
@@ -169,8 +170,8 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
         validators=[Optional()],
     )
     chat = IntegerField(_("Chat id"), validators=[Optional(), NumberRange(-_LARGEST, _LARGEST)])
-    since = DateTimeLocalField(_("From (UTC)"), validators=[Optional()])
-    until = DateTimeLocalField(_("Until (UTC)"), validators=[Optional()])
+    since = DateTimeLocalField(_("From"), validators=[Optional()])
+    until = DateTimeLocalField(_("Until"), validators=[Optional()])
 
     def offer(self, bots: Sequence[Bot], endpoints: Iterable[Endpoint]) -> None:
         """Offer the team's bots and endpoints."""
@@ -198,12 +199,39 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
             state=State(good["state"]) if good.get("state") else None,
             kind=good.get("kind") or None,
             chat=good.get("chat"),
-            since=_utc(good.get("since")),
-            until=_utc(good.get("until")),
+            since=_meant(good.get("since")),
+            until=_meant(good.get("until")),
             text=searched if searched and number is None else None,
             number=number,
         )
 
 
-def _utc(value: datetime | None) -> datetime | None:
-    return None if value is None else value.replace(tzinfo=UTC)
+def _meant(value: datetime | None) -> datetime | None:
+    try:
+        return None if value is None else aware(value)
+    except OverflowError:
+        # The first or last day that there is, in another zone.
+        return None
+
+
+class TestForm(FlaskForm):  # type: ignore[misc]
+    """Which test update to send, and where."""
+
+    to = SelectField(_("Endpoint"))
+    what = RadioField(
+        _("What"),
+        choices=lambda: [
+            ("message", str(_("A message that somebody wrote"))),
+            ("button", str(_("The press of a button"))),
+        ],
+        default="message",
+    )
+
+    def offer(self, bots: Sequence[Bot], endpoints: Iterable[Endpoint]) -> None:
+        """Offer the endpoints that take updates."""
+        names = {bot.id: bot.name for bot in bots}
+        self.to.choices = {
+            str(one.id): f"{names[one.bot_id]}: {one.name}"
+            for one in endpoints
+            if one.bot_id in names and not one.is_paused
+        }

@@ -99,6 +99,18 @@ def page(team_id: ULID, wanted: Filter, before: int | None = None, *, size: int 
     return page_of((Line(*row) for row in found), size)
 
 
+def mark() -> tuple[int | None, ...]:
+    """Return numbers that differ after any delivery was made, taken up or attempted."""
+    # The claimed ones are few and have an index; each attempt is a row of its own.
+    claimed = select(func.sum(Delivery.seq)).where(Delivery.state == State.CLAIMED)
+    query = select(
+        select(func.max(Delivery.seq)).scalar_subquery(),
+        select(func.max(Attempt.id)).scalar_subquery(),
+        claimed.scalar_subquery(),
+    )
+    return tuple(db.session.execute(query).one())
+
+
 def detail(team_id: ULID, delivery_id: ULID) -> Detail:
     """Return one delivery of the team's. Raises NotFound."""
     query = (

@@ -1,0 +1,177 @@
+"""Leaving a connection open without a thread: what waitress lacks for that.
+
+The server puts `HOLD` into the environ. An answer's iterable that calls it, while it is read, hands
+itself over: its first blocks go out as usual, then the thread returns to the pool, and whoever it
+belongs to writes on through a `Line`. Where there is no `HOLD`, the server is another one, and the
+iterable has to end.
+"""
+
+import contextlib
+import socket
+import time
+from typing import Any, Protocol
+
+from waitress.channel import ClientDisconnected, HTTPChannel
+from waitress.task import WSGITask
+
+HOLD = "tgm.hold"
+
+
+class Held(Protocol):
+    """What a connection is kept open for."""
+
+    def attach(self, line: "Line") -> None:
+        """Take over; called once, from the thread that leaves."""
+
+    def lost(self) -> None:
+        """Hear that the connection is gone. From any thread, with no lock of the hub held."""
+
+
+class _Leave(BaseException):
+    """Carries a thread past the end of waitress's `service`, which would close the connection.
+
+    Not an Exception: waitress catches those, and answers with an error.
+    """
+
+    def __init__(self, task: "HoldingTask", held: Held) -> None:
+        super().__init__()
+        self.task = task
+        self.held = held
+
+
+class HoldingTask(WSGITask):  # type: ignore[misc]
+    """Lets the application's answer stay open after its thread has left."""
+
+    _held: Held | None = None
+
+    def execute(self) -> None:
+        """Run the application."""
+        self.get_environment()[HOLD] = self._hold
+        super().execute()
+
+    def finish(self) -> None:
+        """End the answer, unless it stays open."""
+        if self._held is None:
+            super().finish()
+        elif not self.wrote_header:
+            self.write(b"")
+
+    def service(self) -> None:
+        """Answer. Raises `_Leave` where the answer stays open."""
+        super().service()
+        if self._held is not None:
+            raise _Leave(self, self._held)
+
+    def _hold(self, held: Held) -> None:
+        self._held = held
+
+
+class Line:
+    """An open answer that anybody may write to, from any thread, without ever waiting."""
+
+    def __init__(self, channel: "HoldingChannel", *, is_chunked: bool) -> None:
+        self._channel = channel
+        self._is_chunked = is_chunked
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes the reader has not taken yet, beside what the kernel holds."""
+        return int(self._channel.total_outbufs_len)
+
+    def send(self, data: bytes) -> bool:
+        """Write `data`; return False where that cannot be: the reader is gone, or far behind."""
+        return self._channel.push(b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data)
+
+    def end(self) -> None:
+        """Finish the answer: the connection closes once the reader has all of it."""
+        if self._is_chunked:
+            self._channel.push(b"0\r\n\r\n")
+        self._channel.release()
+
+    def drop(self) -> None:
+        """Break the connection off, whatever is still unsent."""
+        self._channel.break_off()
+
+
+class HoldingChannel(HTTPChannel):  # type: ignore[misc]
+    """A connection that may stay open without a thread.
+
+    While it does, its request stays in `requests`: so waitress counts it as busy, closes it for no
+    idleness, and starts nothing that comes after it on the same connection.
+    """
+
+    requests: list[Any]
+    _held: Held | None = None
+
+    def service(self) -> None:
+        """Answer one request."""
+        try:
+            super().service()
+        except _Leave as leave:
+            self._keep(leave.held, Line(self, is_chunked=leave.task.chunked_response))
+
+    def _keep(self, held: Held, line: Line) -> None:
+        self._held = held
+        held.attach(line)
+        if not self.connected:
+            # It closed meanwhile, and whoever closed it may not have seen what is held.
+            self._forget()
+        self.server.pull_trigger()
+
+    def readable(self) -> bool:
+        """Tell whether to read. From a held one too, since that is how its end is noticed.
+
+        One further request may come in, and waits; nobody needs more.
+        """
+        if self._held is None:
+            return bool(super().readable())
+        return not (self.will_close or self.close_when_flushed or len(self.requests) > 1)
+
+    def push(self, data: bytes) -> bool:
+        """Write without waiting; return False where that cannot be."""
+        with self.outbuf_lock:
+            if self.will_close or self.close_when_flushed:
+                return False
+            if self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                # Here waitress would wait for the reader.
+                return False
+            try:
+                self.write_soon(data)
+            except ClientDisconnected:
+                return False
+        return True
+
+    def release(self) -> None:
+        """Close once everything is sent."""
+        with self.requests_lock:
+            self.close_when_flushed = True
+            for request in self.requests:
+                request.close()
+            self.requests = []
+        self._held = None
+        # From here on it counts as idle: a reader who never takes the rest is closed for that.
+        self.last_activity = time.time()
+        self._wake()
+
+    def break_off(self) -> None:
+        """Close now."""
+        # poll() tells nothing of a socket whose buffers stay full: end it from here.
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        self.will_close = True
+        self._wake()
+
+    def del_channel(self, map: Any = None) -> None:
+        """Forget the connection: every way to its end leads through here."""
+        super().del_channel(map)
+        self._forget()
+
+    def _forget(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held.lost()
+
+    def _wake(self) -> None:
+        # The server may have closed its trigger already: then it is about to close all else.
+        with contextlib.suppress(OSError, IndexError):
+            self.server.pull_trigger()
