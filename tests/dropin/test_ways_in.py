@@ -63,9 +63,7 @@ def test_both_ways_in_are_one_log_one_limit_and_one_memory(
     assert [(row.method, row.status) for row in rows] == [("sendMessage", 200)] * 2
 
 
-@pytest.mark.parametrize(
-    "token", ["", "abc", "123456", "123456:", "123456:a b", "%31:abc"]
-)
+@pytest.mark.parametrize("token", ["", "abc", "123456", "123456:", "123456:a b", "%31:abc"])
 def test_what_is_no_token_is_not_found(library: Library, token: str) -> None:
     answer = library.call("getMe", token=token.replace(" ", "%20"))
     assert (answer.status, answer.json) == (404, NOT_FOUND)

@@ -33,8 +33,8 @@ def test_no_star_reaches_what_must_be_named(name: str, patterns: list[str]) -> N
     assert allows([*patterns, name.title()], name)
 
 
-@pytest.mark.parametrize("name", ["setWebhook", "deleteWebhook", "logOut", "close"])
-def test_what_would_break_the_relay_must_be_named(name: str) -> None:
+@pytest.mark.parametrize("name", ["logOut", "close"])
+def test_what_would_take_the_bot_away_must_be_named(name: str) -> None:
     assert not allows(("*",), name)
     assert allows((name.lower(),), name.upper())
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, func, select
+from sqlalchemy import delete, event, func, select
 from ulid import ULID
 
 from tests.fakes.telegram import TOKEN
@@ -151,7 +151,7 @@ def test_what_is_on_its_way_stays_however_old(make: Maker, state: State) -> None
 
 def test_what_was_given_up_stays_until_it_has_been_dead_for_the_time(make: Maker) -> None:
     make(OLD, State.DEAD, finished_at=OLD)
-    kept = make(OLD, State.DEAD, finished_at=YOUNG)
+    kept = make(OLD, State.DEAD, finished_at=YOUNG) + make(NOON)
     assert retention().purge(NOON) == 1
     assert left() == kept
     assert retention().purge(NOON + 2 * DAY) == 1
@@ -170,8 +170,17 @@ def test_what_is_on_its_way_stays_however_much_it_is(make: Maker) -> None:
     waiting = make(YOUNG, State.DUE, times=10, size=100_000)
     dead = make(YOUNG, State.DEAD, finished_at=NOON - DAY, size=100_000)
     make(YOUNG, times=3, size=100_000)
+    newest = make(YOUNG)
     assert retention(gigabytes=0.000_01).purge(NOON) == 3
-    assert left() == waiting + dead
+    assert left() == waiting + dead + newest
+
+
+def test_a_bots_newest_update_stays_so_that_its_number_never_comes_again(make: Maker) -> None:
+    seqs = make(OLD, times=3)
+    assert retention().purge(NOON) == 2
+    assert left() == seqs[2:]
+    assert make(NOON)[0] > seqs[2]
+    assert retention().purge(NOON) == 1
 
 
 def test_enough_room_deletes_nothing(make: Maker) -> None:
@@ -181,6 +190,7 @@ def test_enough_room_deletes_nothing(make: Maker) -> None:
 
 def test_attempts_take_room_too(make: Maker) -> None:
     make(YOUNG, attempts=200)
+    make(YOUNG)
     assert retention(gigabytes=0.000_05).purge(NOON) == 1
 
 
@@ -197,16 +207,21 @@ def test_what_another_process_deleted_is_not_deleted_twice_over(make: Maker) -> 
 def test_numbers_that_come_again_are_counted_again(make: Maker) -> None:
     purging = retention(gigabytes=0.000_5)
     make(OLD, times=4, size=100_000)
-    assert purging.purge(NOON) == 4
-    make(YOUNG, times=6, size=100_000)
-    assert purging.purge(NOON) == 2
+    assert purging.purge(NOON) == 3
+    # A bot that is deleted takes its newest one along.
+    with writing() as session:
+        session.execute(delete(StoredUpdate))
+    assert purging.purge(NOON) == 0
+    make(YOUNG, times=7, size=100_000)
+    assert purging.purge(NOON) == 3
 
 
 def test_one_transaction_deletes_500_rows_at_most(make: Maker, commits: list[int]) -> None:
     make(OLD, times=300, attempts=3)
+    make(NOON, None)
     commits.clear()
     assert retention().purge(NOON) == 300
-    sizes = [*commits, 0]
+    sizes = [*commits, 1]
     steps = [before - after for before, after in pairwise(sizes)]
     assert sum(steps) == 1500
     assert max(steps) <= 500
@@ -216,6 +231,7 @@ def test_one_run_is_bounded_and_the_next_goes_on(make: Maker) -> None:
     seqs = make(OLD, None, times=300)
     make(OLD, State.DUE, times=700)
     late = make(OLD, None, times=1)
+    make(NOON)
     purging = retention()
     gone = sum(purging.purge(NOON) for _ in range(3))
     assert gone == len(seqs) + len(late)

@@ -2,8 +2,9 @@
 
 The server puts `HOLD` into the environ. An answer's iterable that calls it, while it is read, hands
 itself over: its first blocks go out as usual, then the thread returns to the pool, and whoever it
-belongs to writes on through a `Line`. Where there is no `HOLD`, the server is another one, and the
-iterable has to end.
+belongs to writes on through a `Line`. With `whole`, nothing goes out yet, and the `Line` gives the
+status and headers, too. Where there is no `HOLD`, the server is another one, and the iterable has
+to end.
 """
 
 import contextlib
@@ -43,6 +44,7 @@ class HoldingTask(WSGITask):  # type: ignore[misc]
     """Lets the application's answer stay open after its thread has left."""
 
     _held: Held | None = None
+    _is_whole = False
 
     def execute(self) -> None:
         """Run the application."""
@@ -53,7 +55,7 @@ class HoldingTask(WSGITask):  # type: ignore[misc]
         """End the answer, unless it stays open."""
         if self._held is None:
             super().finish()
-        elif not self.wrote_header:
+        elif not self.wrote_header and not self._is_whole:
             self.write(b"")
 
     def service(self) -> None:
@@ -62,16 +64,23 @@ class HoldingTask(WSGITask):  # type: ignore[misc]
         if self._held is not None:
             raise _Leave(self, self._held)
 
-    def _hold(self, held: Held) -> None:
-        self._held = held
+    def answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Write the whole answer, instead of what the application had begun."""
+        self.status, self.response_headers = status, headers
+        self.content_length = len(body)
+        self.write(body)
+
+    def _hold(self, held: Held, *, whole: bool = False) -> None:
+        self._held, self._is_whole = held, whole
 
 
 class Line:
     """An open answer that anybody may write to, from any thread, without ever waiting."""
 
-    def __init__(self, channel: "HoldingChannel", *, is_chunked: bool) -> None:
+    def __init__(self, channel: "HoldingChannel", task: HoldingTask) -> None:
         self._channel = channel
-        self._is_chunked = is_chunked
+        self._task = task
+        self._is_chunked = bool(task.chunked_response)
 
     @property
     def unsent(self) -> int:
@@ -87,6 +96,15 @@ class Line:
         if self._is_chunked:
             self._channel.push(b"0\r\n\r\n")
         self._channel.release()
+
+    def answer(self, status: str, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Give the whole answer where nothing of it has gone out; the connection goes on."""
+        with contextlib.suppress(ClientDisconnected):
+            self._task.answer(status, headers, body)
+        if self._task.close_on_finish:
+            self._channel.release()
+        else:
+            self._channel.resume()
 
     def drop(self) -> None:
         """Break the connection off, whatever is still unsent."""
@@ -108,7 +126,7 @@ class HoldingChannel(HTTPChannel):  # type: ignore[misc]
         try:
             super().service()
         except _Leave as leave:
-            self._keep(leave.held, Line(self, is_chunked=leave.task.chunked_response))
+            self._keep(leave.held, Line(self, leave.task))
 
     def _keep(self, held: Held, line: Line) -> None:
         self._held = held
@@ -151,6 +169,16 @@ class HoldingChannel(HTTPChannel):  # type: ignore[misc]
         self._held = None
         # From here on it counts as idle: a reader who never takes the rest is closed for that.
         self.last_activity = time.time()
+        self._wake()
+
+    def resume(self) -> None:
+        """Go on with the next request, as waitress does after an answer."""
+        self._held = None
+        self.last_activity = time.time()
+        with self.requests_lock:
+            self.requests.pop(0).close()
+            if self.connected and self.requests:
+                self.server.add_task(self)
         self._wake()
 
     def break_off(self) -> None:
