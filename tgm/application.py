@@ -10,8 +10,8 @@ from tgm.auth import access
 from tgm.auth.cookies import SessionInterface
 from tgm.database import WRITER
 from tgm.dropin.consumers import Consumers
+from tgm.dropin.methods import served
 from tgm.dropin.polls import Polls
-from tgm.dropin.receiving import GetUpdates
 from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager, migrate
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy.callers import Callers
@@ -123,7 +123,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         request_log=request_log,
         idempotency=idempotency,
         press_answered=relay.acknowledger.answered,
-        served={"getupdates": GetUpdates(consumers, polls)},
+        served=served(consumers, polls),
     )
     return Runtime(
         settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway, relay, polls

@@ -1,6 +1,7 @@
 """What callers and people see of an error: Telegram's shape for programs, a page for people."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
@@ -53,15 +54,15 @@ def api_error(code: int, description: str, retry_after: int | None = None) -> Re
     return answer
 
 
-def _page(code: int, text: str, retry_after: int | None = None) -> ResponseReturnValue:
-    headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-    return render_template("error.html", code=code, sentence=text), code, headers
+def _page(code: int, text: str, headers: Mapping[str, str] | None = None) -> ResponseReturnValue:
+    return render_template("error.html", code=code, sentence=text), code, dict(headers or {})
 
 
 def _on_tgm_error(error: TgmError) -> ResponseReturnValue:
     if request.path.startswith(FOR_PROGRAMS):
         return api_error(error.code, error.description, error.retry_after)
-    return _page(error.code, sentence(error), error.retry_after)
+    wait = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return _page(error.code, sentence(error), wait)
 
 
 def _on_csrf_error(_error: CSRFError) -> ResponseReturnValue:
@@ -72,9 +73,13 @@ def _on_http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
     if code < 400:
         return error.get_response()
+    # A 405 has to say which verbs are taken.
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     if request.path.startswith(FOR_PROGRAMS):
-        return api_error(code, error.name)
-    return _page(code, gettext(_SENTENCES.get(code, _FAULT)))
+        answer = api_error(code, error.name)
+        answer.headers.update(headers)
+        return answer
+    return _page(code, gettext(_SENTENCES.get(code, _FAULT)), headers)
 
 
 def _on_fault(error: Exception) -> ResponseReturnValue:

@@ -18,6 +18,7 @@ from tgm import database
 from tgm.auth import service as people
 from tgm.auth import setup_link
 from tgm.connections import Channel
+from tgm.dropin import settling
 from tgm.extensions import runtime
 from tgm.proxy.housekeeping import jobs
 from tgm.settings import Settings
@@ -132,11 +133,14 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
         with app.app_context():
             receiving.check_due(utcnow())
 
+    def settle_programs() -> None:
+        with app.app_context():
+            settling.settle(utcnow())
+
     # Asking Telegram may take a minute where it is not reachable: nothing else waits for it.
     asking = Job("check how bots receive", 60, check_receptions)
-    return Loop(jobs(runtime.request_log, runtime.idempotency) + runtime.relay.jobs()), Loop(
-        [asking]
-    )
+    own = [*runtime.relay.jobs(), Job("end what dead keys receive", 1, settle_programs)]
+    return Loop(jobs(runtime.request_log, runtime.idempotency) + own), Loop([asking])
 
 
 def _announcement(own: str, link: str | None, as_json: bool) -> Iterator[str]:

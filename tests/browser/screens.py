@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from flask import Flask
 from playwright.sync_api import Page
 
-# These lead elsewhere or need a link or a session of their own: tests of theirs open them.
-ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite"}
+# These lead elsewhere, need a link or a session of their own, or show what somebody else has
+# written: tests of theirs open them.
+ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite", "docs.api"}
 
 
 def screens(app: Flask, values: Mapping[str, str] | None) -> list[str]:

@@ -15,6 +15,7 @@ LANGUAGES = ("en", "id")
 HEADINGS = {
     "/docs/": {"en": "API documentation", "id": "Dokumentasi API"},
     "/docs/reference": {"en": "Reference", "id": "Referensi"},
+    "/docs/api": {"en": "Try the API", "id": "Coba API"},
 }
 ANCHOR = re.compile(r'id="([^"]+)"')
 

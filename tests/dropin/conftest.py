@@ -9,6 +9,7 @@ from tests.fakes.serving import Got, Served
 from tests.proxy.conftest import bot, make_key, other_bot, team  # noqa: F401 - fixtures
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
+from tgm.extensions import runtime
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,11 @@ def key(make_key: Callable[..., str]) -> str:  # noqa: F811
 @pytest.fixture
 def library(served: Served, bot: Bot, key: str) -> Library:  # noqa: F811
     return Library(served, virtual_token(bot.telegram_id, key).value)
+
+
+@pytest.fixture
+def arrive(bot: Bot) -> Callable[..., None]:  # noqa: F811
+    """Let updates come in for the bot."""
+    from tests.dropin.asking import arriving
+
+    return arriving(runtime.relay.inbox, str(bot.id))

@@ -6,57 +6,29 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
-from typing import Any
 
 import pytest
 from ulid import ULID
 
+from tests.dropin.asking import PATIENCE, ask, ids
 from tests.dropin.conftest import Library
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import FakeTelegram
 from tests.live.listening import wait_until
-from tests.webhook.rows import an_update
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
 from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
-from tgm.shared.clock import utcnow
-from tgm.webhook import facts, receiving
+from tgm.webhook import receiving
 from tgm.webhook.models import Acknowledge
-
-PATIENCE = 10
-
-
-@pytest.fixture
-def arrive(bot: Bot) -> Callable[..., None]:
-    """Let updates come in, as Telegram's webhook or a poll would bring them."""
-
-    inbox = runtime.relay.inbox
-
-    def arrive(*update_ids: int, raw: bytes | None = None, hours_ago: float = 0) -> None:
-        raws = [raw] if raw else [an_update(number) for number in update_ids]
-        at = utcnow() - timedelta(hours=hours_ago)
-        inbox.put_many(str(bot.id), [(one, facts.read(one)) for one in raws], at)
-
-    return arrive
 
 
 @pytest.fixture
 def in_background() -> Iterator[Callable[..., Future[Got]]]:
     with ThreadPoolExecutor(32) as pool:
         yield lambda *args, **more: pool.submit(*args, **more)
-
-
-def ids(answer: Got) -> list[int]:
-    assert answer.status == 200, answer.body
-    return [update["update_id"] for update in answer.json["result"]]
-
-
-def ask(library: Library, **parameters: Any) -> Got:
-    return library.call("getUpdates", json.dumps(parameters).encode())
 
 
 @pytest.fixture
@@ -241,7 +213,7 @@ def test_a_connection_goes_on_after_a_poll(
     connection.close()
 
 
-@pytest.mark.given(THREADS="2", RATE_LIMIT_PER_MINUTE="1000")
+@pytest.mark.given(THREADS="4", RATE_LIMIT_PER_MINUTE="1000")
 def test_waiting_polls_hold_no_thread(
     served: Served,
     bot: Bot,

@@ -34,6 +34,7 @@ PACKAGES = (
     "python-ulid",
     "requests",
     "segno",
+    "swagger-ui-bundle",
     "waitress",
 )
 

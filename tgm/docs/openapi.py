@@ -11,13 +11,14 @@ from tgm.docs import answers, schemas
 from tgm.telegram import catalog, parameters
 
 _ABOUT = """\
-TGM passes calls on to the Telegram Bot API. What it takes and answers is the Bot API's own: here are
-the names, types and required parameters of each method, as of Bot API {bot_api}. A method that is
-newer is passed on too.
+TGM passes calls on to the Telegram Bot API. What it takes and answers is the Bot API's own: here
+are the names, types and required parameters of each method, as of Bot API {bot_api}. A method that
+is newer is passed on too.
 
-Parameters go as JSON, as a form, or behind the question mark of a GET. Where a file can be sent, that
-is done in `multipart/form-data`; everywhere else an id or a URL of the file goes in its place. Fields
-with lists or objects hold JSON in forms and addresses. Method names may be written in any case.
+Parameters go as JSON, as a form, or behind the question mark of a GET. Where a file can be sent,
+that is done in `multipart/form-data`; everywhere else an id or a URL of the file goes in its place.
+Fields with lists or objects hold JSON in forms and addresses. Method names may be written in any
+case.
 """
 _FILES = """\
 `getFile` answers with a `file_path` such as `photos/file_0.jpg`: its folder and its name go here. A
@@ -26,6 +27,7 @@ path with more parts goes in as it is, slashes and all. The key needs the method
 # A verb of its own among the methods' names from so many on; the others stand together.
 _OFTEN = 4
 _OTHERS = "other methods"
+_OWN_TAGS = ("files", "Telegram's own addresses", "updates", "this document")
 _VERB = re.compile(r"[a-z]+")
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
@@ -39,8 +41,8 @@ def document(base_url: str, version: str) -> dict[str, Any]:
         "info": {"title": "TGM", "version": version, "description": about},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}, {"bearer": []}],
-        "tags": [{"name": name} for name in [*_tags(), "files", "updates", "this document"]],
-        "paths": {**_calls("/api/v1/bots/{botId}", ["botId"]), **_own()},
+        "tags": [{"name": name} for name in [*_tags(), *_OWN_TAGS]],
+        "paths": {**_calls(), **_own(), **_dropin()},
         "webhooks": {"update": {"post": _delivery()}},
         "components": {
             "schemas": {**schemas.of_types(), **_taken(), **answers.SCHEMAS},
@@ -70,6 +72,13 @@ _PARAMETERS: dict[str, Any] = {
         "description": "The bot's id in TGM, 26 characters. Not the token.",
         "schema": {"type": "string", "pattern": "^[0-9A-HJKMNP-TV-Z]{26}$"},
     },
+    "token": {
+        "name": "token",
+        "in": "path",
+        "required": True,
+        "description": "The bot's number at Telegram, a colon, and the API key without tgm_live_.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,20}:.+$"},
+    },
     "idempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -90,23 +99,23 @@ def _verb(method: str) -> str:
     return found.group() if found else method
 
 
-def _calls(prefix: str, names: list[str]) -> dict[str, Any]:
-    """Return each method's address below `prefix`, whose places `names` are."""
-    shared = [_parameter(name) for name in [*names, "idempotencyKey"]]
+def _calls() -> dict[str, Any]:
+    """Return each method's address."""
+    shared = [_parameter("botId"), _parameter("idempotencyKey")]
     tags = _tags()
     found = {}
     for method in catalog.METHODS:
         tag = _verb(method) if _verb(method) in tags else _OTHERS
         post = {"operationId": method, **_summary(method, tag), **_body(method)}
-        item = {"parameters": shared, "post": {**post, "responses": answers.of(answers.CALL)}}
-        if not schemas.needs_file(method):
-            item["get"] = {
-                "operationId": f"{method}.get",
-                **_summary(method, tag),
-                "parameters": schemas.in_query(method),
-                "responses": answers.of(answers.CALL),
-            }
-        found[f"{prefix}/{method}"] = item
+        get = {
+            "operationId": f"{method}.get",
+            **_summary(method, tag),
+            "parameters": schemas.in_query(method),
+        }
+        item: dict[str, Any] = {"parameters": shared}
+        for verb, operation in (("post", post), ("get", get)):
+            item[verb] = {**operation, "responses": answers.of(answers.CALL)}
+        found[f"/api/v1/bots/{{botId}}/{method}"] = item
     return found
 
 
@@ -178,6 +187,31 @@ def _own() -> dict[str, Any]:
                     "304": {"description": "The caller has it already."},
                 },
             }
+        },
+    }
+
+
+def _dropin() -> dict[str, Any]:
+    """Return Telegram's own addresses, where programs call that were written for Telegram."""
+    tag = {"tags": ["Telegram's own addresses"], "security": []}
+    anything = {"schema": {"type": "object"}}
+    body = {"requestBody": {"content": dict.fromkeys((_JSON, _FORM, _MULTIPART), anything)}}
+    call = {"summary": "Call any method", **tag, "responses": answers.of(answers.CALL)}
+    return {
+        "/bot{token}/{method}": {
+            "parameters": [_parameter("token"), _text("method"), _parameter("idempotencyKey")],
+            "post": {"operationId": "callMethod", **call, **body},
+            "get": {"operationId": "callMethod.get", **call},
+        },
+        "/file/bot{token}/{folder}/{name}": {
+            "parameters": [_parameter("token"), _text("folder"), _text("name")],
+            "get": {
+                "operationId": "downloadFile.token",
+                "summary": "Download a file",
+                **tag,
+                "parameters": [_text("Range", place="header", required=False)],
+                "responses": answers.of_file(),
+            },
         },
     }
 

@@ -3,7 +3,7 @@
 import json
 from functools import lru_cache
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 
 from tgm import assets
@@ -13,7 +13,7 @@ from tgm.docs.examples import Examples
 from tgm.docs.forms import ChoiceForm
 from tgm.docs.openapi import document
 from tgm.docs.reference import CALLS, TABLES, addresses
-from tgm.extensions import htmx, runtime
+from tgm.extensions import runtime
 from tgm.i18n import chosen_language
 from tgm.keys import service as keys
 from tgm.keys.models import KeyState
@@ -47,9 +47,6 @@ def index() -> ResponseReturnValue:
 @bp.get("/api")
 def api() -> ResponseReturnValue:
     """Show the OpenAPI document, so that calls can be tried out."""
-    if htmx:
-        # What htmx puts into a page runs no script, and this page is one.
-        return "", 204, {"HX-Redirect": url_for("docs.api")}
     return render_template("docs/explore.html")
 
 

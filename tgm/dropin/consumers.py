@@ -2,11 +2,11 @@
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, Table, func, select, update
+from sqlalchemy import ColumnElement, Engine, Row, Select, Table, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from tgm.audit.service import Actor, record
@@ -15,16 +15,17 @@ from tgm.dropin.models import Consumer
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.shared.clock import utcnow
 from tgm.telegram.catalog import UPDATE_KINDS
-from tgm.webhook.models import StoredUpdate
+from tgm.webhook.models import Endpoint, StoredUpdate
 
 HELD_BACK = timedelta(hours=24)
 """How long an update waits for a program, as at Telegram."""
 # Telegram sends these only to those who name them.
 ASKED_FOR_ONLY = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
-_USUAL = tuple(kind for kind in UPDATE_KINDS if kind not in ASKED_FOR_ONLY)
+USUAL = tuple(kind for kind in UPDATE_KINDS if kind not in ASKED_FOR_ONLY)
 _POLLED_EVERY = timedelta(minutes=1)
 
 _consumers: Table = Consumer.__table__  # type: ignore[assignment]
+_endpoints: Table = Endpoint.__table__  # type: ignore[assignment]
 _updates: Table = StoredUpdate.__table__  # type: ignore[assignment]
 
 
@@ -44,6 +45,7 @@ class Standing:
     cursor: int
     kinds: tuple[str, ...] | None
     polled_at: datetime | None
+    has_endpoint: bool = False
 
 
 class Consumers:
@@ -60,13 +62,17 @@ class Consumers:
     def standing(self, place: Place) -> Standing | None:
         """Return how far the program has come, None before its first call."""
         table = _consumers.c
-        query = select(table.cursor, table.kinds, table.polled_at)
+        endpoint = exists().where(
+            _endpoints.c.consumer_id == table.id, _endpoints.c.bot_id == table.bot_id
+        )
+        query = select(table.cursor, table.kinds, table.polled_at, endpoint.label("has_endpoint"))
         query = query.where(table.id == place.consumer_id, table.bot_id == place.bot_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
-        return Standing(place, row.cursor, row.kinds and tuple(row.kinds), row.polled_at)
+        chosen = row.kinds and tuple(row.kinds)
+        return Standing(place, row.cursor, chosen, row.polled_at, row.has_endpoint)
 
     def begin(self, key: KnownKey, bot: KnownBot, actor: Actor) -> Standing:
         """Give a new program its place: after every update that is here."""
@@ -99,7 +105,7 @@ class Consumers:
         wanted = tuple(kinds) if kinds else None
         if wanted != standing.kinds:
             self._write(standing.place, kinds=None if wanted is None else list(wanted))
-        return Standing(standing.place, standing.cursor, wanted, standing.polled_at)
+        return replace(standing, kinds=wanted)
 
     def seen(self, standing: Standing, now: datetime) -> None:
         """Note that the program polls; to the minute, since idle polls should cost no commit."""
@@ -126,7 +132,7 @@ class Consumers:
     def move(self, standing: Standing, cursor: int) -> Standing:
         """Let the program go on behind `cursor`; never backwards."""
         self._write(standing.place, _consumers.c.cursor < cursor, cursor=cursor)
-        return Standing(standing.place, cursor, standing.kinds, standing.polled_at)
+        return replace(standing, cursor=max(cursor, standing.cursor))
 
     def waiting(self, standing: Standing, limit: int, now: datetime) -> Sequence[bytes]:
         """Return the oldest updates that wait, as received; they count as handed to the program."""
@@ -156,7 +162,7 @@ class Consumers:
         table = _updates.c
         return select(table.seq, table.update_id, table.raw).where(
             *_after(standing),
-            table.kind.in_(standing.kinds or _USUAL),
+            table.kind.in_(standing.kinds or USUAL),
             table.received_at > now - HELD_BACK,
         )
 

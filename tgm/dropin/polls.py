@@ -142,12 +142,12 @@ class Polls:
             del self._parked[place]
             return True
 
-    def end_other(self, place: Place) -> None:
-        """End the poll of a program that has just asked again, as Telegram does."""
+    def end_other(self, place: Place, why: str = _TAKEN_OVER) -> None:
+        """End the poll of a program that has just asked for something else, as Telegram does."""
         with self._changed:
             other = self._parked.pop(place, None)
         if other is not None:
-            other.give(own(Conflict(_TAKEN_OVER)))
+            other.give(own(Conflict(why)))
 
     def wake(self, bot_ids: Iterable[str]) -> None:
         """Say that there are new updates for these bots. Quick: intake waits for it."""

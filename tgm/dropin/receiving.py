@@ -11,12 +11,16 @@ from tgm.dropin.polls import Poll, Polls
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.served import ServedCall
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import Forbidden
+from tgm.shared.errors import Conflict, Forbidden
 from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.webhook import programs
 
 MOST_UPDATES = 100
 LONGEST_SECONDS = 50
+_HAS_WEBHOOK = (
+    "Conflict: can't use getUpdates method while webhook is active; "
+    "use deleteWebhook to delete the webhook first"
+)
 _FOR_PROGRAMS = (
     "Forbidden: %(method)s is for programs with an API key; "
     "the bot's page says how its updates are received"
@@ -37,10 +41,15 @@ class GetUpdates:
         """
         given, now = call.parameters, utcnow()
         standing = begun(self._consumers, call)
+        if standing.has_endpoint:
+            raise Conflict(_HAS_WEBHOOK)
         self._polls.end_other(standing.place)
         self._consumers.seen(standing, now)
         if "allowed_updates" in given:
-            standing = self._consumers.ask_for(standing, kinds(given["allowed_updates"]))
+            wanted = kinds(given["allowed_updates"])
+            if wanted and tuple(wanted) != standing.kinds:
+                programs.receive(call.key.team, call.bot.own_id, actor(call), wanted)
+            standing = self._consumers.ask_for(standing, wanted)
         standing = self._consumers.confirm(standing, number(given, "offset", 0))
         limit = number(given, "limit", MOST_UPDATES)
         limit = limit if 1 <= limit <= MOST_UPDATES else MOST_UPDATES
@@ -56,16 +65,20 @@ def begun(consumers: Consumers, call: ServedCall) -> Standing:
     key, bot = call.key, call.bot
     if not key.consumer_id:
         raise Forbidden(_FOR_PROGRAMS, method=call.method)
-    actor = Actor("API key", call.environ.get("REMOTE_ADDR"))
     standing = consumers.standing(Place(key.consumer_id, bot.id))
     if standing is None:
         # First its place, then what comes in: so it misses nothing.
-        standing = consumers.begin(key, bot, actor)
-        programs.receive(key.team, bot.own_id, actor)
+        standing = consumers.begin(key, bot, actor(call))
+        programs.receive(key.team, bot.own_id, actor(call))
     elif bot.receiving is None:
         # A person has handed the bot back meanwhile.
-        programs.receive(key.team, bot.own_id, actor)
+        programs.receive(key.team, bot.own_id, actor(call))
     return standing
+
+
+def actor(call: ServedCall) -> Actor:
+    """Return who acts: the key, from its address."""
+    return Actor("API key", call.environ.get("REMOTE_ADDR"))
 
 
 def number(given: Mapping[str, Any], name: str, missing: int) -> int:

@@ -116,7 +116,10 @@ class Gateway:
         server = self.served.get(target.method.lower())
         if server is not None:
             given = parameters.read(environ, target.query, longest=MEBIBYTE)
-            return server(ServedCall(key, bot, call.method, given, environ))
+            answer = server(ServedCall(key, bot, call.method, given, environ))
+            if answer is not None:
+                return answer
+            environ["wsgi.input"].seek(0)
         header = environ.get("HTTP_IDEMPOTENCY_KEY")
         if header is None:
             return self._forward(environ, bot, target, forward.WHOLE_BYTES)

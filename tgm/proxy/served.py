@@ -19,8 +19,8 @@ class ServedCall:
     environ: Mapping[str, Any]
 
 
-Server = Callable[[ServedCall], ProxyAnswer]
-"""Answers a call; may raise TgmError."""
+Server = Callable[[ServedCall], ProxyAnswer | None]
+"""Answers a call, None where Telegram is to answer it after all; may raise TgmError."""
 
 Note = Callable[[ProxyAnswer, str | None], None]
 

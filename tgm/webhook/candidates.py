@@ -49,11 +49,15 @@ _MOST: ColumnElement[int] = bindparam("most", type_=Integer)
 
 @dataclass(frozen=True)
 class Room:
-    """An endpoint with something due, and how many of its deliveries are under way."""
+    """An endpoint with something due, and how many of its deliveries are under way.
+
+    `most` is how many may be, None for as many as the settings say.
+    """
 
     endpoint_id: str
     drain_until_seq: int | None
     takes_answers: bool
+    most: int | None
     under_way: int
 
 
@@ -77,7 +81,7 @@ def unheld(row: FromClause, now: ColumnElement[datetime]) -> ColumnElement[bool]
     )
 
 
-def _rooms() -> Select[Any, int | None, bool, int]:
+def _rooms() -> Select[Any, int | None, bool, int | None, int]:
     mine = (deliveries.c.endpoint_id == endpoints.c.id,)
     claimed = (
         select(func.count())
@@ -88,7 +92,13 @@ def _rooms() -> Select[Any, int | None, bool, int]:
     waiting = exists().where(*mine, deliveries.c.state == State.DUE, deliveries.c.next_at <= NOW)
     columns = endpoints.c
     return (
-        select(columns.id, columns.drain_until_seq, columns.takes_answers, claimed)
+        select(
+            columns.id,
+            columns.drain_until_seq,
+            columns.takes_answers,
+            columns.max_connections,
+            claimed,
+        )
         .where(active(), waiting)
         .order_by(columns.id)
     )
@@ -156,7 +166,7 @@ _LOOSE = (
 def rooms(connection: Connection, now: datetime) -> list[Room]:
     """Return the endpoints that have something due and may deliver."""
     rows = connection.execute(_ROOMS, {"now": now})
-    return [Room(str(row[0]), row[1], row[2], row[3]) for row in rows]
+    return [Room(str(row[0]), *row[1:]) for row in rows]
 
 
 @dataclass(frozen=True)

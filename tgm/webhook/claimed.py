@@ -31,6 +31,7 @@ class Claimed:
     sealed_old_secret: str | None = field(repr=False)
     old_secret_until: datetime | None
     takes_answers: bool
+    sealed_secret_token: str | None = field(repr=False)
     sealed_token: str = field(repr=False)
 
     @property
@@ -49,6 +50,7 @@ _columns = (
     *(endpoints.c[name] for name in ("url", "sealed_secret", "sealed_old_secret")),
     endpoints.c.old_secret_until,
     endpoints.c.takes_answers,
+    endpoints.c.sealed_secret_token,
     (deliveries.c.attempts_made + 1).label("number"),
     _updates.c.raw,
     _bots.c.sealed_token,

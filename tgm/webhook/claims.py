@@ -19,7 +19,11 @@ LEASE = timedelta(seconds=30)
 
 _columns = deliveries.c
 _PLACES = _columns.seq.in_(bindparam("places", expanding=True))
-_WHOSE = select(_columns.seq, _columns.endpoint_id).where(_PLACES)
+_WHOSE = (
+    select(_columns.seq, _columns.endpoint_id, endpoints.c.max_connections)
+    .join_from(deliveries, endpoints, endpoints.c.id == _columns.endpoint_id)
+    .where(_PLACES)
+)
 _UNDER_WAY = (
     select(_columns.endpoint_id, func.count())
     .where(
@@ -107,7 +111,7 @@ class Claims:
     def _candidates(
         self, connection: Connection, room: Room, limit: int, now: datetime
     ) -> list[int]:
-        free = min(limit, self._at_once - room.under_way)
+        free = min(limit, min(self._at_once, room.most or self._at_once) - room.under_way)
         if free <= 0:
             return []
         drain_until = room.drain_until_seq or 0
@@ -153,9 +157,9 @@ class Claims:
         under_way = session.execute(_UNDER_WAY, {"ids": list({row[1] for row in rows})})
         taken = {row[0]: row[1] for row in under_way}
         kept = []
-        for seq, endpoint_id in rows:
+        for seq, endpoint_id, most in rows:
             taken[endpoint_id] = taken.get(endpoint_id, 0) + 1
-            if taken[endpoint_id] <= self._at_once:
+            if taken[endpoint_id] <= min(self._at_once, most or self._at_once):
                 kept.append(seq)
         return kept
 

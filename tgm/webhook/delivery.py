@@ -115,6 +115,7 @@ class Deliverer:
         """Return the signature that was sent, and the answer or the kind of failure."""
         try:
             secrets = self._secrets(claimed, now)
+            more = self._for_program(claimed)
         except SealBroken as error:
             log.error("the secret of endpoint %s cannot be opened: %s", claimed.endpoint_id, error)
             return "", "secret_unreadable"
@@ -130,6 +131,7 @@ class Deliverer:
             "X-Webhook-Bot-Id": claimed.bot_id,
             "X-Webhook-Attempt": str(claimed.number),
             **signed,
+            **more,
         }
         keep = answers.WHOLE_BYTES if claimed.takes_answers else KEPT_BYTES
         try:
@@ -148,6 +150,14 @@ class Deliverer:
             Secret(self._vault.open(text, place=claimed.secret_place(column)))
             for column, text in sealed
         ]
+
+    def _for_program(self, claimed: Claimed) -> dict[str, str]:
+        """Return the header by which a program written for Telegram knows its updates."""
+        sealed = claimed.sealed_secret_token
+        if sealed is None:
+            return {}
+        place = claimed.secret_place("sealed_secret_token")
+        return {"X-Telegram-Bot-Api-Secret-Token": self._vault.open(sealed, place=place)}
 
     def _called(self, claimed: Claimed, outcome: Received | str) -> str | None:
         """Call the method that the answer names. Return what became of it, None without one.

@@ -228,7 +228,7 @@ def reseal(session: Session, vault: Vault) -> int:
     """Seal every secret under the newest encryption key; return how many. Raises SealBroken."""
     count = 0
     for endpoint in session.scalars(select(Endpoint)):
-        for column in ("sealed_secret", "sealed_old_secret"):
+        for column in ("sealed_secret", "sealed_old_secret", "sealed_secret_token"):
             sealed = getattr(endpoint, column)
             if sealed is not None:
                 place = endpoint.secret_place(column)

@@ -100,13 +100,19 @@ class Endpoint(Base):
 
     `kinds` is None for every kind of update. After a rotation `sealed_old_secret` signs beside the
     new one until `old_secret_until`. `paused_because` is None while it is active, else `person`,
-    `gone` (it answered 410) or `failing` (nothing succeeded for three days, since `failing_since`).
-    After a resume, what had waited is delivered slowly until `drain_until_seq` has been reached.
-    `takes_answers` says whether its answers may name a Bot API method to call.
+    `key` (no key of its program works any more), `gone` (it answered 410) or `failing` (nothing
+    succeeded for three days, since `failing_since`). After a resume, what had waited is delivered
+    slowly until `drain_until_seq` has been reached. `takes_answers` says whether its answers may
+    name a Bot API method to call. `consumer_id` names the program that made it by setWebhook, None
+    where a person did; `sealed_secret_token` is what that program wants in
+    X-Telegram-Bot-Api-Secret-Token, `max_connections` its own limit.
     """
 
     __tablename__ = "endpoints"
-    __table_args__ = (Index("ix_endpoints_bot_id", "bot_id"),)
+    __table_args__ = (
+        Index("ix_endpoints_bot_id", "bot_id"),
+        UniqueConstraint("consumer_id", "bot_id"),
+    )
 
     id: Mapped[ULID] = mapped_column(UlidType, primary_key=True, default=new_id)
     bot_id: Mapped[ULID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"))
@@ -117,6 +123,9 @@ class Endpoint(Base):
     sealed_old_secret: Mapped[str | None] = mapped_column(String(512))
     old_secret_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     takes_answers: Mapped[bool] = mapped_column(Boolean, default=False)
+    consumer_id: Mapped[ULID | None] = mapped_column(UlidType)
+    sealed_secret_token: Mapped[str | None] = mapped_column(String(1024))
+    max_connections: Mapped[int | None] = mapped_column(Integer)
     paused_because: Mapped[str | None] = mapped_column(String(16))
     paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failing_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -31,9 +31,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("receptions") as table:
         table.add_column(chosen)
+    with op.batch_alter_table("endpoints") as table:
+        table.add_column(sa.Column("consumer_id", sa.String(26), nullable=True))
+        table.add_column(sa.Column("sealed_secret_token", sa.String(1024), nullable=True))
+        table.add_column(sa.Column("max_connections", sa.Integer(), nullable=True))
+        table.create_unique_constraint("uq_endpoints_consumer_id", ["consumer_id", "bot_id"])
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("endpoints") as table:
+        table.drop_constraint("uq_endpoints_consumer_id", type_="unique")
+        for column in ("max_connections", "sealed_secret_token", "consumer_id"):
+            table.drop_column(column)
     with op.batch_alter_table("receptions") as table:
         table.drop_column("is_acknowledge_chosen")
     with op.batch_alter_table("api_keys") as table:

@@ -1,0 +1,178 @@
+"""Telegram's published pace: when a call may leave. Pure rules, the time is passed in.
+
+About 30 messages a second over all, 1 a second to one chat, 20 a minute to one group. Each process
+keeps it for the calls that it makes itself.
+"""
+
+import math
+import re
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tgm.shared.errors import TooManyRequests
+
+PER_BOT = 30
+PER_CHAT = 1
+PER_GROUP = 20
+SECOND = 1.0
+MINUTE = 60.0
+
+_TOO_MANY = "Too Many Requests: retry after %(seconds)s"
+_GROUP = re.compile(r"-\d+|@.*", re.ASCII)
+# Chats that have been quiet are forgotten once there are so many, then at each doubling.
+_SWEPT_AT = 1024
+
+
+class PaceReached(TooManyRequests):
+    """The call would have to wait longer than its caller does."""
+
+    def __init__(self, seconds: float) -> None:
+        whole = max(1, math.ceil(seconds))
+        super().__init__(_TOO_MANY, seconds=whole, retry_after=whole)
+
+
+@dataclass(eq=False)
+class Slot:
+    """A call's turn. `at` may still be put off, since Telegram may ask for a pause meanwhile."""
+
+    bot_id: str
+    chat: str | None
+    at: float
+
+
+@dataclass
+class _Bot:
+    """What has left within the last minute and what will leave, each list in order of time."""
+
+    slots: list[Slot] = field(default_factory=list)
+    chats: dict[str, list[Slot]] = field(default_factory=dict)
+    other: list[Slot] = field(default_factory=list)
+    """Calls that wait only because Telegram asked for a pause."""
+    pause_until: float = -math.inf
+    swept_at: int = _SWEPT_AT
+
+
+class Pace:
+    """Hands out turns, for every bot. Times are seconds of a clock that never goes back."""
+
+    def __init__(self) -> None:
+        self._bots: dict[str, _Bot] = {}
+        self._lock = threading.Lock()
+
+    def take(
+        self,
+        now: float,
+        bot_id: str,
+        *,
+        patience: float,
+        is_message: bool = True,
+        chat: str | None = None,
+    ) -> Slot:
+        """Return the next free turn, at `now` or at most `patience` seconds later.
+
+        A call that sends no message waits only while Telegram has asked for a pause. Messages to
+        one chat leave in the order in which they came. Raises PaceReached; nothing is taken then.
+        """
+        with self._lock:
+            bot = self._bots.setdefault(bot_id, _Bot())
+            _forget(bot, now)
+            at = max(now, bot.pause_until)
+            if is_message:
+                if chat is not None:
+                    at = _after_chat(bot.chats.get(chat, ()), at, is_group(chat))
+                at = _gap(bot.slots, at)
+            if at - now > patience:
+                raise PaceReached(at - now)
+            slot = Slot(bot_id, chat if is_message else None, at)
+            if not is_message:
+                if at > now:
+                    bot.other.append(slot)
+                return slot
+            insort(bot.slots, slot, key=_at)
+            if chat is not None:
+                bot.chats.setdefault(chat, []).append(slot)
+            return slot
+
+    def give_back(self, slot: Slot) -> None:
+        """Free a turn that is not used: its caller has gone."""
+        with self._lock:
+            bot = self._bots.get(slot.bot_id)
+            if bot is None:
+                return
+            for slots in (bot.slots, bot.other, bot.chats.get(slot.chat or "", [])):
+                if slot in slots:
+                    slots.remove(slot)
+
+    def pause(self, now: float, bot_id: str, seconds: float) -> None:
+        """Let nothing leave for `seconds`: Telegram has said so. What waits keeps its distances."""
+        with self._lock:
+            bot = self._bots.setdefault(bot_id, _Bot())
+            bot.pause_until = max(bot.pause_until, now + seconds)
+            waiting = [slot for slot in (*bot.slots, *bot.other) if slot.at > now]
+            if not waiting:
+                return
+            later = bot.pause_until - min(slot.at for slot in waiting)
+            for slot in waiting:
+                slot.at += max(0.0, later)
+
+    def paused_for(self, now: float, bot_id: str) -> float:
+        """Return how many seconds nothing may leave, 0 where it may."""
+        bot = self._bots.get(bot_id)
+        return 0.0 if bot is None else max(0.0, bot.pause_until - now)
+
+
+def chat_of(value: object) -> str | None:
+    """Return a chat_id in the one form that stands for a chat, None where it names none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value).strip().lower()[:64]
+    return text or None
+
+
+def is_group(chat: str) -> bool:
+    """Tell whether a chat counts as a group: a negative id, or a public @username.
+
+    Of a channel nobody can tell; it counts as a group, too.
+    """
+    return _GROUP.fullmatch(chat) is not None
+
+
+def _at(slot: Slot) -> float:
+    return slot.at
+
+
+def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool) -> float:
+    if len(slots) >= PER_CHAT:
+        at = max(at, slots[-PER_CHAT].at + SECOND)
+    if is_a_group and len(slots) >= PER_GROUP:
+        at = max(at, slots[-PER_GROUP].at + MINUTE)
+    return at
+
+
+def _gap(slots: Sequence[Slot], at: float) -> float:
+    """Return the first time from `at` on at which one more fits in among them."""
+    first = max(0, bisect_left(slots, at - SECOND, key=_at) - PER_BOT)
+    for begin in range(first, len(slots) - PER_BOT + 1):
+        # As many as may leave within a second: one more must be a second away from either end.
+        left, right = slots[begin].at, slots[begin + PER_BOT - 1].at
+        if right >= at + SECOND:
+            break
+        if max(right, at) < min(left, at) + SECOND:
+            at = left + SECOND
+    return at
+
+
+def _forget(bot: _Bot, now: float) -> None:
+    del bot.slots[: bisect_left(bot.slots, now - SECOND, key=_at)]
+    bot.other = [slot for slot in bot.other if slot.at > now]
+    if len(bot.chats) < bot.swept_at:
+        return
+    ends = {True: now - MINUTE, False: now - SECOND}
+    bot.chats = {
+        chat: slots
+        for chat, slots in bot.chats.items()
+        if slots and slots[-1].at > ends[is_group(chat)]
+    }
+    bot.swept_at = max(_SWEPT_AT, 2 * len(bot.chats))
