@@ -37,7 +37,7 @@
     input.value = button.dataset.pick;
     input.focus();
     const chosen = document.createElement("p");
-    chosen.className = "detail";
+    chosen.className = "form-text";
     chosen.id = "chosen-chat";
     chosen.textContent = button.textContent.trim();
     document.getElementById("chosen-chat")?.remove();
