@@ -154,7 +154,7 @@ def _receiving(bot: BotFacts) -> Iterator[Finding]:
     elif bot.problem == "refused":
         sentence = N_("Telegram refuses to let TGM receive this bot's updates. %(text)s")
         yield _about(
-            bot, Kind.REFUSED, sentence, N_("Ask the doctor"), "dashboard.bots.doctor", values=text
+            bot, Kind.REFUSED, sentence, N_("Ask the Doctor"), "dashboard.bots.doctor", values=text
         )
     elif bot.problem is not None:
         sentence = N_("Receiving does not work at the moment. %(text)s")
@@ -162,7 +162,7 @@ def _receiving(bot: BotFacts) -> Iterator[Finding]:
             bot,
             Kind.UNREACHABLE,
             sentence,
-            N_("Ask the doctor"),
+            N_("Ask the Doctor"),
             "dashboard.bots.doctor",
             values=text,
         )
