@@ -63,6 +63,32 @@
     if (large) input.reportValidity();
   });
 
+  // What is typed while the form is being renewed goes into the new one.
+  const typed = (element) =>
+    new Map([...new FormData(element)].filter(([, value]) => typeof value === "string"));
+  let before = null;
+  let since = [];
+
+  const isRenewal = (event) => event.detail.target?.id === "compose";
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isRenewal(event)) before = typed(event.detail.target);
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!isRenewal(event) || !before) return;
+    since = [...typed(event.detail.target)].filter(([name, value]) => before.get(name) !== value);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!isRenewal(event)) return;
+    const fields = document.getElementById("compose")?.elements;
+    for (const [name, value] of since) {
+      const field = fields?.namedItem(name);
+      if (field && "value" in field) field.value = value;
+    }
+    since = [];
+    before = null;
+  });
+
   const hasFile = (element) =>
     [...element.querySelectorAll("input[type=file]")].some((input) => input.files.length);
 
