@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from tgm.dashboard.attention import BotFacts, EndpointFacts, Finding, Kind
+from tgm.dashboard.attention import Finding, Kind
 from tgm.dashboard.cards import COLOURS, Card, of_bots
+from tgm.dashboard.known import BotFacts, EndpointFacts
 from tgm.dashboard.standing import MOST_COUNTED
 from tgm.proxy.figures import Totals
 from tgm.shared.ids import new_id

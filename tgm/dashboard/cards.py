@@ -6,7 +6,8 @@ from datetime import datetime
 
 from ulid import ULID
 
-from tgm.dashboard.attention import BotFacts, Finding
+from tgm.dashboard.attention import Finding
+from tgm.dashboard.known import BotFacts
 from tgm.dashboard.standing import MOST_COUNTED
 from tgm.proxy.figures import Totals
 from tgm.webhook.models import Mode

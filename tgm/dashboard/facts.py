@@ -17,7 +17,7 @@ from ulid import ULID
 from tgm.audit.models import AuditEntry
 from tgm.bots.models import Bot
 from tgm.dashboard import standing
-from tgm.dashboard.attention import BotFacts, CallFacts, KeyFacts, Seen
+from tgm.dashboard.known import BotFacts, CallFacts, KeyFacts, Seen
 from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.keys.models import KeyState

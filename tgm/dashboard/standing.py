@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from ulid import ULID
 
 from tgm.bots.models import Bot
-from tgm.dashboard.attention import EndpointFacts
+from tgm.dashboard.known import EndpointFacts
 from tgm.extensions import db
 from tgm.webhook.models import OPEN, Delivery, Endpoint, State
 
