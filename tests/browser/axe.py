@@ -37,6 +37,11 @@ class View(NamedTuple):
     system: Literal["light", "dark"]
     theme: Literal["system", "light", "dark"] = "system"
 
+    @property
+    def seen(self) -> str:
+        """Which of the two themes that comes to."""
+        return self.system if self.theme == "system" else self.theme
+
     def show(self, page: Page) -> None:
         """Make the page look so."""
         size: ViewportSize = {"width": self.width, "height": 740}
@@ -63,7 +68,7 @@ def barriers(page: Page, views: Sequence[View] = FEW_VIEWS) -> list[str]:
     """Say what axe-core finds in the page as it is shown, in each of the views."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(SCRIPT.read_text())
-    seen = {}
+    seen: dict[str, View] = {}
     for view in views:
         view.show(page)
         for sentence in _sentences(page.evaluate(_LOOK, _RULES)):

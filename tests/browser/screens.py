@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 # These lead elsewhere or need a link or a session of their own: tests of theirs open them.
 ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite"}
@@ -41,3 +41,5 @@ def open_screen(page: Page, address: str) -> None:
     assert answer.ok, f"{address} answers {answer.status}"
     assert answer.url.endswith(address), f"{address} leads to {answer.url}"
     page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
+    # What the screen fetches for itself belongs to it.
+    expect(page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)

@@ -116,12 +116,22 @@ def send_empty(page: Page) -> bool:
     return True
 
 
-def test_nor_is_the_menu_when_it_is_open(stock: Stock, owners: Page, barriers: Barriers) -> None:
-    owners.goto("/dashboard/audit")
-    owners.locator("header summary").click()
-    assert faults_of_structure(owners) == []
-    assert width(owners) == []
-    assert barriers(owners) == []
+OPENED = [
+    ("/dashboard/audit", "header summary", "header details[open] a"),
+    ("/dashboard/deliveries", "a[data-detail]", "#detail-panel h2"),
+    ("/dashboard/requests", "a[data-detail]", "#detail-panel h2"),
+]
+
+
+@pytest.mark.parametrize(("address", "opener", "opened"), OPENED, ids=["menu", "update", "call"])
+def test_nor_is_what_opens_on_a_screen(
+    stock: Stock, owners: Page, barriers: Barriers, address: str, opener: str, opened: str
+) -> None:
+    open_screen(owners, address)
+    owners.locator(opener).first.click()
+    owners.locator(opened).first.wait_for()
+    found = faults_of_structure(owners) + width(owners) + barriers(owners)
+    assert found == [], "\n".join(found)
 
 
 def test_the_navigation_works_on_a_telephone(windows: Windows, stock: Stock) -> None:
