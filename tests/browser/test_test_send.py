@@ -1,18 +1,21 @@
 """The test send as a person uses it: with a keyboard, a photo, templates and the last calls."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.axe import VIEWS
 from tests.browser.inspecting import faults_of_structure, faults_of_width
 from tests.browser.steps import sign_in
 from tests.browser.windows import Windows
 from tests.conftest import OWNER
 from tests.fakes.serving import Served
-from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram import TOKEN, FakeTelegram
 from tests.testsend.conftest import note_chat
+from tgm.audit.service import COMMAND_LINE
 from tgm.auth.service import Person
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
@@ -31,9 +34,6 @@ KEYBOARD = {
 
 @pytest.fixture
 def bot(owner: Person, telegram: FakeTelegram) -> Bot:
-    from tests.fakes.telegram import TOKEN
-    from tgm.audit.service import COMMAND_LINE
-
     bot = bots.add(owner.places[0].team_id, TOKEN, "Kasir", COMMAND_LINE)
     note_chat(bot, -100123, "Toko Ani", "toko_ani")
     note_chat(bot, 7, "Warung Budi")
@@ -244,6 +244,31 @@ def test_without_scripts_the_same_is_done(
     assert photo.read_bytes() in telegram.calls("sendPhoto")[0].body
     page.get_by_role("button", name="Again: sendMessage").click()
     expect(page.locator("#history li")).to_have_count(3)
+
+
+def test_no_state_of_the_screen_has_a_barrier(
+    page: Page, served: Served, bot: Bot, barriers: Callable[..., list[str]]
+) -> None:
+    sign_in(page, OWNER)
+    for method in ("sendPhoto", "sendPoll", "setWebhook", "setMyCommands"):
+        page.goto(f"{PAGE}?method={method}&chat=7")
+        page.get_by_text("More parameters").click()
+        assert barriers(page, VIEWS) == [], method
+    page.goto(PAGE)
+    page.get_by_label("Chat", exact=True).fill("nobody")
+    page.get_by_label("Parse mode").select_option("MarkdownV2")
+    page.get_by_label("Text", exact=True).fill("*Halo* ||Ani||. [x](y)")
+    expect(page.locator(".preview-problem")).to_be_visible()
+    send(page)
+    expect(page.locator("#p-chat_id-error")).to_be_visible()
+    assert barriers(page, VIEWS) == []
+    page.get_by_label("Chat", exact=True).fill("7")
+    send(page)
+    state(page)
+    assert barriers(page, VIEWS) == []
+    page.get_by_role("button", name="JSON", exact=True).click()
+    expect(page.get_by_label("Body (JSON)")).to_be_visible()
+    assert barriers(page, VIEWS) == []
 
 
 def test_a_long_name_of_a_chat_fits_a_phone(page: Page, served: Served, bot: Bot) -> None:
