@@ -114,7 +114,7 @@ def _tried(page: Page, album: Album) -> None:
     for name in ("deliveries", "requests"):
         page.goto(f"/dashboard/{name}")
         page.locator("a[data-detail]").first.click()
-        page.locator("#detail-panel h2").wait_for()
+        page.locator("#panel-heading").wait_for()
         album.take(f"{name}-opened")
     page.goto("/dashboard")
 

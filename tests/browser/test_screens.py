@@ -118,8 +118,8 @@ def send_empty(page: Page) -> bool:
 
 OPENED = [
     ("/dashboard/audit", "header summary", "header details[open] a"),
-    ("/dashboard/deliveries", "a[data-detail]", "#detail-panel h2"),
-    ("/dashboard/requests", "a[data-detail]", "#detail-panel h2"),
+    ("/dashboard/deliveries", "a[data-detail]", "#panel-heading"),
+    ("/dashboard/requests", "a[data-detail]", "#panel-heading"),
 ]
 
 
