@@ -9,6 +9,7 @@ of it and gets one plain engine. What needs a dialect is said in this module and
 import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,15 @@ def insert_or_add(
 
     `add` names the columns to sum, `most` those that keep the greater value.
     """
-    is_sqlite = engine.dialect.name == "sqlite"
-    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+    return _insert_or_add(engine.dialect.name, table, tuple(add), tuple(most))
+
+
+# Putting it together takes as long as running it, and each delivery runs it.
+@cache
+def _insert_or_add(
+    dialect: str, table: Table, add: tuple[str, ...], most: tuple[str, ...]
+) -> Insert:
+    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     old, new = table.c, insert.excluded
     sums = {name: old[name] + new[name] for name in add}
     tops = {name: case((new[name] > old[name], new[name]), else_=old[name]) for name in most}

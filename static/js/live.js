@@ -92,7 +92,7 @@
     show(state) {
       if (!this.bar) return;
       this.bar.dataset.state = state;
-      this.bar.querySelector("[data-live-state]").textContent = this.bar.dataset[state];
+      this.bar.querySelector("[data-live-state]").textContent = this.bar.getAttribute(`data-text-${state}`);
     }
 
     open() {

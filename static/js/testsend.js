@@ -37,7 +37,7 @@
     input.value = button.dataset.pick;
     input.focus();
     const chosen = document.createElement("p");
-    chosen.className = "detail";
+    chosen.className = "form-text";
     chosen.id = "chosen-chat";
     chosen.textContent = button.textContent.trim();
     document.getElementById("chosen-chat")?.remove();
@@ -61,6 +61,32 @@
     const large = [...input.files].some((file) => file.size > most);
     input.setCustomValidity(large ? input.dataset.tooLarge : "");
     if (large) input.reportValidity();
+  });
+
+  // What is typed while the form is being renewed goes into the new one.
+  const typed = (element) =>
+    new Map([...new FormData(element)].filter(([, value]) => typeof value === "string"));
+  let before = null;
+  let since = [];
+
+  const isRenewal = (event) => event.detail.target?.id === "compose";
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isRenewal(event)) before = typed(event.detail.target);
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!isRenewal(event) || !before) return;
+    since = [...typed(event.detail.target)].filter(([name, value]) => before.get(name) !== value);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!isRenewal(event)) return;
+    const fields = document.getElementById("compose")?.elements;
+    for (const [name, value] of since) {
+      const field = fields?.namedItem(name);
+      if (field && "value" in field) field.value = value;
+    }
+    since = [];
+    before = null;
   });
 
   const hasFile = (element) =>

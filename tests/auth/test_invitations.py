@@ -12,7 +12,7 @@ from sqlalchemy import select
 from ulid import ULID
 
 from tests.auth.conftest import AddPerson, Browser, again
-from tests.browsing import submit, without_tokens
+from tests.browsing import csrf_token, submit, without_tokens
 from tests.conftest import OWNER, PASSWORD
 from tgm.audit.service import COMMAND_LINE, Actor
 from tgm.auth import service
@@ -192,3 +192,16 @@ def test_an_invitations_address_must_be_one(signed_in: FlaskClient, team: TeamPl
 
 def test_no_cache_keeps_the_page(app: Flask, token: str) -> None:
     assert app.test_client().get(path(token)).headers["Cache-Control"] == "no-store"
+
+
+def test_reloading_the_page_with_the_link_makes_no_second_one(
+    signed_in: FlaskClient, team: TeamPlace
+) -> None:
+    page = signed_in.get("/dashboard/people/invite")
+    once = re.findall(r'name="once"[^>]*value="([^"]+)"', page.text)[0]
+    sent = {"csrf_token": csrf_token(page), "once": once, "role": "viewer", "email": ""}
+    assert signed_in.post("/dashboard/people/invite", data=sent).status_code == 200
+    repeated = signed_in.post("/dashboard/people/invite", data=sent)
+    assert repeated.status_code == 409
+    assert "sent already" in repeated.text
+    assert len(service.open_invitations(team.team_id, utcnow())) == 1

@@ -84,7 +84,7 @@ def page(windows: Windows) -> Page:
 
 
 @pytest.fixture(scope="session")
-def barriers() -> Callable[[Page], list[str]]:
+def barriers() -> Callable[..., list[str]]:
     """Ask axe-core about a page."""
     from tests.browser import axe
 

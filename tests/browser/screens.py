@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 from flask import Flask
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 # These lead elsewhere, need a link or a session of their own, or show what somebody else has
 # written: tests of theirs open them.
 ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite", "docs.api"}
+# These are parts of a screen.
+PARTS = {"dashboard.testsend.chats"}
 
 
 def screens(app: Flask, values: Mapping[str, str] | None) -> list[str]:
@@ -19,7 +21,7 @@ def screens(app: Flask, values: Mapping[str, str] | None) -> list[str]:
     for rule in app.url_map.iter_rules():
         if not rule.endpoint.startswith(("dashboard.", "docs.", "auth.")):
             continue
-        if "GET" not in (rule.methods or ()) or rule.endpoint in ELSEWHERE:
+        if "GET" not in (rule.methods or ()) or rule.endpoint in ELSEWHERE | PARTS:
             continue
         if rule.arguments and values is None:
             continue
@@ -40,3 +42,5 @@ def open_screen(page: Page, address: str) -> None:
     assert answer.ok, f"{address} answers {answer.status}"
     assert answer.url.endswith(address), f"{address} leads to {answer.url}"
     page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true })")
+    # What the screen fetches for itself belongs to it.
+    expect(page.locator("[hx-trigger=load], .htmx-request")).to_have_count(0)

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from flask import Flask
 from playwright.sync_api import Page
 
-from tests.browser.screens import screens
+from tests.browser.axe import VIEWS
+from tests.browser.screens import open_screen, screens
 from tests.browser.steps import sign_in, sign_out
 from tests.browser.stock import make_stock
 from tests.browser.windows import Windows, launched
@@ -23,7 +24,6 @@ from tgm.extensions import runtime
 from tgm.settings import PROJECT, Settings
 
 FOLDER = PROJECT / "instance" / "screenshots"
-WIDTHS = (1280, 360)
 OWNER = "ani@example.com"
 
 
@@ -33,18 +33,14 @@ class Album:
     def __init__(self, page: Page, folder: Path) -> None:
         self._page = page
         self._folder = folder
-        # A colour on its way to another one would be photographed in between.
-        page.emulate_media(reduced_motion="reduce")
 
     def take(self, name: str) -> None:
-        """Photograph what the window shows."""
-        for width in WIDTHS:
-            self._page.set_viewport_size({"width": width, "height": 740})
-            for scheme in ("light", "dark"):
-                self._page.emulate_media(color_scheme=scheme)
-                path = self._folder / f"{name}-{width}-{scheme}.png"
-                self._page.screenshot(path=path, full_page=True)
-        self._page.set_viewport_size({"width": WIDTHS[0], "height": 740})
+        """Photograph what the window shows, in themes of the system and of the switch."""
+        for view in VIEWS:
+            view.show(self._page)
+            path = self._folder / f"{name}-{view.width}-{view.seen}.png"
+            self._page.screenshot(path=path, full_page=True)
+        VIEWS[0].show(self._page)
 
 
 def photograph(app: Flask, page: Page, telegram: FakeTelegram) -> None:
@@ -53,18 +49,19 @@ def photograph(app: Flask, page: Page, telegram: FakeTelegram) -> None:
     _before_anything(app, page, album)
     owner = service.set_up(OWNER, PASSWORD, "Toko Ani", COMMAND_LINE)
     sign_in(page, OWNER)
-    for name in ("", "bots", "api-keys", "requests", "audit"):
-        page.goto(f"/dashboard/{name}")
+    for name in ("", "bots", "api-keys", "deliveries", "requests", "test-send", "audit"):
+        open_screen(page, f"/dashboard/{name}")
         album.take(f"empty-{name or 'home'}")
     stock = make_stock(owner, telegram)
     named = {value: name.removesuffix("_id") for name, value in stock.values.items()}
     for address in screens(app, stock.values):
-        page.goto(address)
+        open_screen(page, address)
         parts = [named.get(part, part) for part in address.strip("/").split("/")]
         album.take("-".join(parts))
     page.goto(f"/auth/invite/{stock.invitation}")
     album.take("join")
     _answers(page, album)
+    _tried(page, album)
     sign_out(page)
     page.goto(f"/auth/invite/{stock.invitation}")
     album.take("invitation")
@@ -103,6 +100,22 @@ def _answers(page: Page, album: Album) -> None:
     album.take("nothing-found")
     page.goto("/docs/nothing-here")
     album.take("error")
+    page.goto("/dashboard")
+
+
+def _tried(page: Page, album: Album) -> None:
+    """Photograph a call and its answer, and what opens beside a list."""
+    page.goto("/dashboard/test-send")
+    page.get_by_label("Chat", exact=True).fill("523067421")
+    page.get_by_label("Text", exact=True).fill("Your *order* is on its way.")
+    page.get_by_role("button", name="Send", exact=True).click()
+    page.locator("#answer .answer-body").wait_for()
+    album.take("test-send-answer")
+    for name in ("deliveries", "requests"):
+        page.goto(f"/dashboard/{name}")
+        page.locator("a[data-detail]").first.click()
+        page.locator("#panel-heading").wait_for()
+        album.take(f"{name}-opened")
     page.goto("/dashboard")
 
 

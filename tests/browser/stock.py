@@ -26,7 +26,10 @@ from tgm.keys.models import ApiKey
 from tgm.keys.rights import Rights
 from tgm.proxy.requestlog import LogRow
 from tgm.shared.clock import utcnow
+from tgm.shared.ids import new_id
 from tgm.telegram.catalog import UPDATE_KINDS
+from tgm.testsend import service as testsend
+from tgm.testsend.compose import Call
 from tgm.webhook.models import Mode, State
 from tgm.webhook.replay import Filter
 from tgm.webhook.replaying import replays
@@ -53,6 +56,7 @@ class Stock:
     colleague_id: ULID
     invitation: str
     relayed: Relayed
+    template_id: ULID
 
     @property
     def values(self) -> dict[str, str]:
@@ -64,6 +68,7 @@ class Stock:
             "endpoint_id": str(self.relayed.endpoint_id),
             "delivery_id": str(self.relayed.delivery_id),
             "replay_id": str(self.relayed.replay_id),
+            "template_id": str(self.template_id),
             # The log of a new database begins with it.
             "row_id": "1",
         }
@@ -90,7 +95,14 @@ def make_stock(owner: Person, telegram: FakeTelegram) -> Stock:
     people.invite(place, Role.VIEWER, "wati@example.com", actor, now)
     _note_calls(team, bot, key)
     relayed = _relay(team, bot, actor)
-    return Stock(owner, bot, key, colleague.id, token.value, relayed)
+    return Stock(owner, bot, key, colleague.id, token.value, relayed, _try_out(owner, bot))
+
+
+def _try_out(owner: Person, bot: Bot) -> ULID:
+    """Send a message from the screen, and keep it as a template."""
+    place, said = owner.places[0], {"chat_id": 523067421, "text": "Your order is on its way."}
+    testsend.send(owner, place, Call(str(bot.id), "sendMessage", said), new_id())
+    return testsend.save(place, "On its way", bot.id, "sendMessage", said, owner.email).id
 
 
 def _relay(team: ULID, bot: Bot, actor: Actor) -> Relayed:

@@ -17,6 +17,12 @@ from tests.making import PASSWORD
 from tgm.auth.service import Person
 
 STEP_SECONDS = 30
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SAFARI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1"
+)
+CURL = "curl/8.5.0"
 
 
 def code(secret: str, seconds_ahead: int = 0) -> str:
@@ -103,3 +109,55 @@ def test_back_shows_nothing_after_signing_out(owners: Page) -> None:
         expect(owners.get_by_role("heading", level=1)).to_have_text("Sign in")
         for name in ("Kasir", "Shop"):
             assert name not in owners.content()
+
+
+def test_a_session_is_ended_from_another_browser(
+    served: Served, owner: Person, windows: Windows
+) -> None:
+    here, there, elsewhere = (windows.open(user_agent=agent) for agent in (FIREFOX, SAFARI, CURL))
+    for page in (here, there, elsewhere):
+        sign_in(page, OWNER)
+    here.locator("header summary").click()
+    here.get_by_role("link", name="Account").click()
+    expect(here.get_by_role("row").filter(has_text="this one")).to_contain_text("Firefox on Linux")
+    here.get_by_role("button", name="Sign out: Safari on iPhone").click()
+    expect(here.get_by_role("status")).to_contain_text("The session was ended.")
+    there.reload()
+    expect(there.get_by_role("heading", level=1)).to_have_text("Sign in")
+    elsewhere.reload()
+    expect(elsewhere.get_by_role("heading", level=1)).to_have_text("Team")
+
+    here.get_by_role("button", name="Sign out everywhere else").click()
+    expect(here.get_by_role("status")).to_contain_text("everywhere but here")
+    expect(here.get_by_role("button", name="Sign out everywhere else")).to_have_count(0)
+    elsewhere.reload()
+    expect(elsewhere.get_by_role("heading", level=1)).to_have_text("Sign in")
+    here.reload()
+    expect(here.get_by_role("heading", level=1)).to_have_text("Account")
+
+
+def test_an_owner_ends_a_colleagues_sessions(owners: Page, stock: Stock, windows: Windows) -> None:
+    theirs = windows.open(java_script_enabled=False)
+    sign_in(theirs, "budi@example.com")
+    owners.goto("/dashboard/people")
+    owners.get_by_role("link", name="Sessions of budi@example.com").click()
+    assert faults_of_structure(owners) == []
+    owners.get_by_role("button", name="Sign out everywhere").click()
+    expect(owners.get_by_role("status")).to_contain_text("was signed out everywhere")
+    theirs.reload()
+    expect(theirs.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+def test_the_qr_code_is_black_on_white_in_both_themes(owners: Page) -> None:
+    owners.goto("/dashboard/account/two-step")
+    code = owners.get_by_role("img", name="QR code")
+    for scheme in ("light", "dark"):
+        owners.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        colours = code.evaluate(
+            """code => [...code.querySelectorAll("path")].map(path => {
+              const style = getComputedStyle(path);
+              return [style.fill, style.stroke];
+            })"""
+        )
+        assert colours[0][0] == "rgb(255, 255, 255)"
+        assert colours[1][1] == "rgb(0, 0, 0)"

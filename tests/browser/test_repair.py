@@ -1,12 +1,15 @@
 """A person finds out what is broken, mends it and sees it work, all from the browser."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.axe import VIEWS
+from tests.browser.inspecting import faults_of_structure, faults_of_width
 from tests.browser.steps import sign_in
+from tests.browser.stock import Stock
 from tests.browser.windows import Windows
 from tests.conftest import OWNER
 from tests.fakes.receiver import Receiver, answers
@@ -205,3 +208,24 @@ def test_tabs_lead_to_a_page_each_and_fit_a_telephone(
         addresses.add(page.url)
     assert len(addresses) == len(names)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_an_examination_full_of_findings_has_no_barrier(
+    owners: Page, stock: Stock, telegram: FakeTelegram, barriers: Callable[..., list[str]]
+) -> None:
+    theirs = {
+        "url": "https://evil.example.net/hook",
+        "pending_update_count": 240,
+        "last_error_date": int(utcnow().timestamp()) - 60,
+        "last_error_message": "Wrong response from the webhook: 502 Bad Gateway " + "x" * 200,
+        "ip_address": "149.154.167.220",
+    }
+    telegram.always("getWebhookInfo", reply({"ok": True, "result": theirs}))
+    make_endpoint(stock.bot.id, "Gone", paused_because="gone", last_error="HTTP 410")
+    for page in ("doctor?run=1", "webhook", ""):
+        owners.goto(f"/dashboard/bots/{stock.bot.id}/{page}".rstrip("/"))
+        assert faults_of_structure(owners) == []
+        assert barriers(owners, VIEWS) == []
+        owners.set_viewport_size({"width": 360, "height": 740})
+        assert faults_of_width(owners) == []
+        owners.set_viewport_size({"width": 1280, "height": 740})

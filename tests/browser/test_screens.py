@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Page, ViewportSize, expect
 
+from tests.browser.axe import VIEWS
 from tests.browser.inspecting import faults_of_structure, faults_of_width
 from tests.browser.screens import open_screen, screens
 from tests.browser.steps import sign_in
@@ -18,6 +19,7 @@ NARROW: ViewportSize = {"width": 360, "height": 740}
 TEXT_FIELDS = "input:is([type=text], [type=email], [type=password], [type=url]), textarea"
 
 Look = Callable[[Page], list[str]]
+Barriers = Callable[..., list[str]]
 
 
 def look_at(page: Page, addresses: list[str], *inspect: Look) -> None:
@@ -56,27 +58,30 @@ def test_each_is_in_indonesian_too(app: Flask, stock: Stock, owners: Page) -> No
 
 
 def test_none_has_a_barrier_in_either_theme(
-    app: Flask, stock: Stock, owners: Page, barriers: Look
+    app: Flask, stock: Stock, owners: Page, barriers: Barriers
 ) -> None:
-    look_at(owners, screens(app, stock.values), barriers)
+    def in_all_views(page: Page) -> list[str]:
+        return barriers(page, VIEWS)
+
+    look_at(owners, screens(app, stock.values), in_all_views)
 
 
 def test_a_strangers_screens_are_no_worse(
-    app: Flask, page: Page, served: Served, barriers: Look
+    app: Flask, page: Page, served: Served, barriers: Barriers
 ) -> None:
     addresses = [setup_link.path(app), "/auth/sign-in", "/docs/", "/docs/reference"]
     look_at(page, addresses, faults_of_structure, width, barriers)
 
 
 def test_nor_are_those_of_a_team_that_has_nothing_yet(
-    app: Flask, owners_of_nothing: Page, barriers: Look
+    app: Flask, owners_of_nothing: Page, barriers: Barriers
 ) -> None:
     page = owners_of_nothing
     look_at(page, screens(app, None), faults_of_structure, width, barriers)
 
 
 def test_nor_are_forms_that_come_back(
-    app: Flask, stock: Stock, owners: Page, barriers: Look
+    app: Flask, stock: Stock, owners: Page, barriers: Barriers
 ) -> None:
     found, refused = [], 0
     for address in screens(app, stock.values):
@@ -111,12 +116,22 @@ def send_empty(page: Page) -> bool:
     return True
 
 
-def test_nor_is_the_menu_when_it_is_open(stock: Stock, owners: Page, barriers: Look) -> None:
-    owners.goto("/dashboard/audit")
-    owners.locator("header summary").click()
-    assert faults_of_structure(owners) == []
-    assert width(owners) == []
-    assert barriers(owners) == []
+OPENED = [
+    ("/dashboard/audit", "header summary", "header details[open] a"),
+    ("/dashboard/deliveries", "a[data-detail]", "#panel-heading"),
+    ("/dashboard/requests", "a[data-detail]", "#panel-heading"),
+]
+
+
+@pytest.mark.parametrize(("address", "opener", "opened"), OPENED, ids=["menu", "update", "call"])
+def test_nor_is_what_opens_on_a_screen(
+    stock: Stock, owners: Page, barriers: Barriers, address: str, opener: str, opened: str
+) -> None:
+    open_screen(owners, address)
+    owners.locator(opener).first.click()
+    owners.locator(opened).first.wait_for()
+    found = faults_of_structure(owners) + width(owners) + barriers(owners)
+    assert found == [], "\n".join(found)
 
 
 def test_the_navigation_works_on_a_telephone(windows: Windows, stock: Stock) -> None:

@@ -95,7 +95,8 @@ class Windows:
         if message.type not in {"error", "warning"}:
             return
         if not any(part in message.text for part in _ORDINARY):
-            self.complaints.append(f"{message.type}: {message.text}")
+            where = message.location["url"].removeprefix(self._url)
+            self.complaints.append(f"{message.type}: {message.text} ({where})")
 
     def _error(self, error: WebError) -> None:
         self.complaints.append(f"uncaught: {error.error}")

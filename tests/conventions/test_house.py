@@ -75,9 +75,11 @@ def test_readme_documents_every_command() -> None:
 
 
 def test_only_settings_reads_the_environment() -> None:
+    # The snippets are programs for others, which read their own.
+    may = {"settings.py", "snippets.py"}
     readers = [
         path.name
         for path in SOURCES
-        if re.search(r"os\.environ|getenv", path.read_text()) and path.name != "settings.py"
+        if re.search(r"os\.environ|getenv", path.read_text()) and path.name not in may
     ]
     assert readers == []

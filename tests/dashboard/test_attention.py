@@ -6,16 +6,8 @@ from typing import Any
 
 import pytest
 
-from tgm.dashboard.attention import (
-    BotFacts,
-    CallFacts,
-    EndpointFacts,
-    Finding,
-    KeyFacts,
-    Kind,
-    Seen,
-    find,
-)
+from tgm.dashboard.attention import Finding, Kind, find
+from tgm.dashboard.known import BotFacts, CallFacts, EndpointFacts, KeyFacts, Seen
 from tgm.shared.ids import new_id
 from tgm.webhook.models import Acknowledge, Mode
 

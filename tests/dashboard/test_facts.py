@@ -23,7 +23,8 @@ from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dashboard import attention, facts
-from tgm.dashboard.attention import BotFacts, CallFacts, EndpointFacts, Kind, Seen
+from tgm.dashboard.attention import Kind
+from tgm.dashboard.known import BotFacts, CallFacts, EndpointFacts, Seen
 from tgm.extensions import db
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights

@@ -346,3 +346,19 @@ def test_a_key_that_expires_soon_says_so(
         session.get_one(ApiKey, key.id).expires_at = expiry
     for page in (KEYS, f"{KEYS}/{key.id}"):
         assert (">soon<" in signed_in.get(page).text) is said
+
+
+@pytest.mark.parametrize("act", ["new", "rotate"])
+def test_reloading_the_page_with_the_key_makes_no_second_one(
+    signed_in: FlaskClient, team: ULID, key: ApiKey, act: str
+) -> None:
+    path = f"{KEYS}/new" if act == "new" else f"{KEYS}/{key.id}/rotate"
+    page = signed_in.get(path)
+    once = re.findall(r'name="once"[^>]*value="([^"]+)"', page.text)[0]
+    sent = {**PLAIN, "overlap": "0", "csrf_token": csrf_token(page), "once": once}
+    assert signed_in.post(path, data={**sent, "name": "", "overlap": "-1"}).status_code == 422
+    assert secret_on(signed_in.post(path, data=sent))
+    again = signed_in.post(path, data=sent)
+    assert again.status_code == 409
+    assert "sent already" in again.text
+    assert len(service.of_team(team)) == 2

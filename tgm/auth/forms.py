@@ -5,6 +5,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
+from tgm.auth.once import OnceForm
 from tgm.auth.passwords import LONGEST, LONGEST_EMAIL, SHORTEST
 from tgm.auth.roles import Role
 
@@ -69,7 +70,7 @@ class RoleForm(FlaskForm):  # type: ignore[misc]
         self.role.choices = [(r.value, ROLE_NAMES[r]) for r in Role if most.may(r)]
 
 
-class InviteForm(RoleForm):
+class InviteForm(OnceForm, RoleForm):
     email = EmailField(_("E-mail address (optional)"), [Length(max=LONGEST_EMAIL)])
 
 

@@ -34,6 +34,7 @@ def invite() -> ResponseReturnValue:
     form = InviteForm(role=Role.MEMBER.value)
     form.offer(current_place().role)
     if form.validate_on_submit():
+        form.stop_if_spent()
         with beside_fields(form):
             token = service.invite(
                 current_place(),
@@ -42,6 +43,7 @@ def invite() -> ResponseReturnValue:
                 current_actor(),
                 utcnow(),
             )
+            form.spend()
             link = url_for("auth.invite", token=token.value, _external=True)
             return render_template("people/invited.html", link=link)
     return render_template("people/invite.html", form=form), _status()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
@@ -28,6 +28,12 @@ from tgm.webhook import endpoints, forgetting, overview, reading, receiving
 from tgm.webhook.findings import Finding, Verdict
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
+
+
+@bp.app_template_global()
+def has_screen(endpoint: str) -> bool:
+    """Tell whether a page of this name exists."""
+    return endpoint in current_app.view_functions
 
 
 @bp.get("")

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from ulid import ULID
 
-from tgm.dashboard.attention import BotFacts, Finding
+from tgm.dashboard.attention import Finding
+from tgm.dashboard.known import BotFacts
 from tgm.dashboard.standing import MOST_COUNTED
 from tgm.proxy.figures import Totals
 from tgm.webhook.models import Mode
@@ -16,7 +17,7 @@ COLOURS = 6
 
 @dataclass(frozen=True)
 class Card:
-    """What a bot's card shows. `lag` is how long the oldest open delivery has waited.
+    """What a bot's card shows, and nothing else: it is sent again when it differs.
 
     `mode` is None while TGM does not receive. `calls` and `errors` are those of 24 hours.
     `broken` and `to_look_at` count what needs a person.
@@ -33,7 +34,6 @@ class Card:
     endpoints: int
     pending: int
     failing: int
-    lag: timedelta | None
     calls: int
     errors: int
     broken: int
@@ -59,7 +59,6 @@ def of_bots(
     bots: Sequence[BotFacts],
     totals: Mapping[ULID, Totals],
     findings: Sequence[Finding],
-    now: datetime,
 ) -> list[Card]:
     """Return a card for each bot."""
     return [
@@ -67,14 +66,12 @@ def of_bots(
             bot,
             totals.get(bot.id, Totals(0, 0)),
             [finding for finding in findings if finding.bot_id == bot.id],
-            now,
         )
         for bot in bots
     ]
 
 
-def _card(bot: BotFacts, totals: Totals, findings: Sequence[Finding], now: datetime) -> Card:
-    oldest = min((one.oldest_at for one in bot.endpoints if one.oldest_at), default=None)
+def _card(bot: BotFacts, totals: Totals, findings: Sequence[Finding]) -> Card:
     broken = sum(finding.is_broken for finding in findings)
     return Card(
         id=bot.id,
@@ -88,13 +85,8 @@ def _card(bot: BotFacts, totals: Totals, findings: Sequence[Finding], now: datet
         endpoints=len(bot.endpoints),
         pending=sum(one.pending for one in bot.endpoints),
         failing=sum(one.failing for one in bot.endpoints),
-        lag=None if oldest is None else _whole_seconds(now - oldest),
         calls=totals.calls,
         errors=totals.errors,
         broken=broken,
         to_look_at=len(findings) - broken,
     )
-
-
-def _whole_seconds(length: timedelta) -> timedelta:
-    return timedelta(seconds=max(0, int(length.total_seconds())))

@@ -7,16 +7,17 @@ each bot's newest `WINDOW` rows count, found by an index.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, func, not_, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 from ulid import ULID
 
 from tgm.audit.models import AuditEntry
 from tgm.bots.models import Bot
 from tgm.dashboard import standing
-from tgm.dashboard.attention import BotFacts, CallFacts, KeyFacts, Seen
+from tgm.dashboard.known import BotFacts, CallFacts, KeyFacts, Seen
 from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.keys.models import KeyState
@@ -27,6 +28,9 @@ from tgm.webhook.models import StoredUpdate as Update
 
 DAY = timedelta(days=1)
 WINDOW = 200
+Query = Select[*tuple[Any, ...]]
+_TEAM = bindparam("team", type_=Bot.team_id.type)
+_SINCE = bindparam("since", type_=Update.received_at.type)
 # Calls that do nothing in a chat, beside those that only read.
 _IDLE = ("sendChatAction", "setWebhook", "deleteWebhook", "logOut", "close", "file", "")
 
@@ -45,10 +49,10 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
     # A read begun earlier in this request would go on seeing the log as it was.
     db.session.rollback()
     endpoints = standing.of_team(team_id, now - DAY)
-    updates = _updates(team_id, now)
+    updates = _by_bot(_updates(), team_id, now)
     calls = _calls(team_id, now)
     found = []
-    for row in _bots(team_id):
+    for row in db.session.execute(_bots(), {"team": team_id}):
         bot_id = row.id
         came = updates.get(bot_id)
         found.append(
@@ -72,25 +76,29 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
     return Facts(found, _keys(team_id, now))
 
 
-def _bots(team_id: ULID) -> Sequence[Any]:
+# To put a query together takes longer than to run it: each is made once, and told whose it is.
+
+
+@cache
+def _bots() -> Query:
     columns = (Reception.mode, Reception.problem, Reception.problem_text, Reception.is_paused)
-    query = (
+    return (
         select(Bot.id, Bot.name, Bot.username, Bot.disabled_at, Reception.acknowledge, *columns)
         .outerjoin(Reception, Reception.bot_id == Bot.id)
-        .where(Bot.team_id == team_id)
+        .where(Bot.team_id == _TEAM)
         .order_by(func.lower(Bot.name), Bot.id)
     )
-    return db.session.execute(query).all()
 
 
-def _updates(team_id: ULID, now: datetime) -> Mapping[ULID, Any]:
+@cache
+def _updates() -> Query:
     """Return when each bot's newest updates came in. A test of ours is none."""
     real = not_(Update.is_test)
-    recent = and_(real, Update.received_at >= now - DAY)
+    recent = and_(real, Update.received_at >= _SINCE)
     message = and_(recent, Update.kind == "message")
     press = and_(recent, Update.kind == "callback_query")
     other = aliased(Update)
-    return _by_bot(
+    return (
         select(
             Update.bot_id,
             func.max(Update.received_at).filter(real).label("last_at"),
@@ -100,22 +108,34 @@ def _updates(team_id: ULID, now: datetime) -> Mapping[ULID, Any]:
             func.max(Update.received_at).filter(press).label("last_press"),
         )
         .join(Bot, Bot.id == Update.bot_id)
-        .where(Bot.team_id == team_id, Update.seq >= _oldest_of(other.bot_id, other.seq))
+        .where(Bot.team_id == _TEAM, Update.seq >= _oldest_of(other.bot_id, other.seq))
         .group_by(Update.bot_id)
     )
 
 
 def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
+    rows = _by_bot(_logged(), team_id, now)
+    replied = _by_bot(_replies(), team_id, now)
+    renewed = _renewed(team_id, now) if any(map(_is_refused, rows.values())) else {}
+    return {
+        bot_id: _call_facts(rows.get(bot_id), replied.get(bot_id), renewed.get(str(bot_id)))
+        for bot_id in rows.keys() | replied.keys()
+    }
+
+
+@cache
+def _logged() -> Query:
+    """Return what the newest calls for each bot came to."""
     entry, other = RequestLogEntry, aliased(RequestLogEntry)
     answered = entry.source == TELEGRAM
-    refused = and_(answered, entry.status == 401, entry.at >= now - DAY)
+    refused = and_(answered, entry.status == 401, entry.at >= _SINCE)
     good = and_(answered, entry.status < 400)
     acts = and_(
         good, not_(or_(entry.method.startswith("get"), entry.method.startswith("setMy"))),
         entry.method.not_in(_IDLE),
     )  # fmt: skip
     pressed = and_(good, entry.method == "answerCallbackQuery")
-    query = (
+    return (
         select(
             entry.bot_id,
             func.count().label("calls"),
@@ -127,16 +147,9 @@ def _calls(team_id: ULID, now: datetime) -> Mapping[ULID, CallFacts]:
             func.max(entry.at).filter(pressed).label("pressed_at"),
         )
         .join(Bot, Bot.id == entry.bot_id)
-        .where(Bot.team_id == team_id, entry.id >= _oldest_of(other.bot_id, other.id))
+        .where(Bot.team_id == _TEAM, entry.id >= _oldest_of(other.bot_id, other.id))
         .group_by(entry.bot_id)
     )
-    rows = _by_bot(query)
-    replied = _replies(team_id)
-    renewed = _renewed(team_id, now) if any(map(_is_refused, rows.values())) else {}
-    return {
-        bot_id: _call_facts(rows.get(bot_id), replied.get(bot_id), renewed.get(str(bot_id)))
-        for bot_id in rows.keys() | replied.keys()
-    }
 
 
 def _is_refused(row: Any) -> bool:
@@ -166,10 +179,11 @@ def _call_facts(row: Any, reply: Any, renewed: datetime | None) -> CallFacts:
     return facts
 
 
-def _replies(team_id: ULID) -> Mapping[ULID, Any]:
+@cache
+def _replies() -> Query:
     """Return when each bot's endpoints last called a method by what they answered."""
     other = aliased(Delivery)
-    query = (
+    return (
         select(
             Delivery.bot_id,
             func.max(Attempt.at).label("acted_at"),
@@ -179,7 +193,7 @@ def _replies(team_id: ULID) -> Mapping[ULID, Any]:
         )
         .join(Bot, Bot.id == Delivery.bot_id)
         .join(Attempt, Attempt.delivery_seq == Delivery.seq)
-        .where(Bot.team_id == team_id, Attempt.called.endswith(" ok"))
+        .where(Bot.team_id == _TEAM, Attempt.called.endswith(" ok"))
         # Few bots have an endpoint whose answers count.
         .where(
             select(Endpoint.id).where(Endpoint.bot_id == Bot.id, Endpoint.takes_answers).exists()
@@ -187,7 +201,6 @@ def _replies(team_id: ULID) -> Mapping[ULID, Any]:
         .where(Delivery.seq >= _oldest_of(other.bot_id, other.seq))
         .group_by(Delivery.bot_id)
     )
-    return _by_bot(query)
 
 
 def _renewed(team_id: ULID, now: datetime) -> Mapping[str, datetime]:
@@ -220,8 +233,9 @@ def _oldest_of(
     return func.coalesce(query.offset(WINDOW - 1).limit(1).correlate(Bot).scalar_subquery(), 0)
 
 
-def _by_bot(query: Select[*tuple[Any, ...]]) -> Mapping[ULID, Any]:
-    return {row.bot_id: row for row in db.session.execute(query)}
+def _by_bot(query: Query, team_id: ULID, now: datetime) -> Mapping[ULID, Any]:
+    given = {"team": team_id, "since": now - DAY}
+    return {row.bot_id: row for row in db.session.execute(query, given)}
 
 
 def _later(one: datetime | None, other: datetime | None) -> datetime | None:

@@ -117,7 +117,6 @@ def _has_sent(team_id: ULID, is_used: bool) -> bool:
     A key that was used, and no call in the log: the call is too old to be kept.
     """
     runtime.request_log.flush()
-    db.session.rollback()
     entry = RequestLogEntry
     newest = (
         select(entry.method, entry.status)
@@ -128,5 +127,8 @@ def _has_sent(team_id: ULID, is_used: bool) -> bool:
     )
     sent = newest.c.method.startswith("send") & (newest.c.method != "sendChatAction")
     query = select(func.count(), func.count().filter(sent & (newest.c.status == 200)))
-    count, sends = db.session.execute(query.select_from(newest)).one()
+    # A connection of its own: `db.session` may have begun to read before the flush, and to end that
+    # would make what the page is about stale.
+    with db.engine.connect() as connection:
+        count, sends = connection.execute(query.select_from(newest)).one()
     return bool(sends) or count >= WINDOW or (is_used and not count)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, bindparam, func, select
 from sqlalchemy.orm import aliased
 from ulid import ULID
 
 from tgm.bots.models import Bot
-from tgm.dashboard.attention import EndpointFacts
+from tgm.dashboard.known import EndpointFacts
 from tgm.extensions import db
 from tgm.webhook.models import OPEN, Delivery, Endpoint, State
 
@@ -22,25 +24,9 @@ def of_team(team_id: ULID, since: datetime) -> Mapping[ULID, list[EndpointFacts]
 
     `failing` and `given_up` are counted among the first `MOST_COUNTED` that may be so.
     """
-    is_open = Delivery.state.in_(OPEN)
-    first = aliased(Delivery)
-    # Plus nothing: for a plain minimum SQLite walks past all that was delivered, the oldest first.
-    earliest = _of_endpoint(func.min(Delivery.seq + 0), is_open)
-    oldest = select(first.created_at).where(first.seq == earliest)
-    query = (
-        select(
-            Endpoint,
-            _of_endpoint(func.count(), is_open),
-            _counted(is_open, Delivery.attempts_made > 0),
-            _counted(Delivery.state == State.DEAD, Delivery.finished_at >= since),
-            oldest.scalar_subquery(),
-        )
-        .join(Bot, Bot.id == Endpoint.bot_id)
-        .where(Bot.team_id == team_id)
-        .order_by(func.lower(Endpoint.name), Endpoint.id)
-    )
+    given = {"team": team_id, "since": since}
     found: dict[ULID, list[EndpointFacts]] = {}
-    for one, pending, failing, given_up, oldest_at in db.session.execute(query):
+    for one, pending, failing, given_up, oldest_at in db.session.execute(_query(), given):
         facts = EndpointFacts(
             id=one.id,
             name=one.name,
@@ -55,6 +41,28 @@ def of_team(team_id: ULID, since: datetime) -> Mapping[ULID, list[EndpointFacts]
         )
         found.setdefault(one.bot_id, []).append(facts)
     return found
+
+
+@cache
+def _query() -> Select[*tuple[Any, ...]]:
+    # To put it together takes longer than to run it.
+    is_open = Delivery.state.in_(OPEN)
+    first = aliased(Delivery)
+    # Plus nothing: for a plain minimum SQLite walks past all that was delivered, the oldest first.
+    earliest = _of_endpoint(func.min(Delivery.seq + 0), is_open)
+    oldest = select(first.created_at).where(first.seq == earliest)
+    return (
+        select(
+            Endpoint,
+            _of_endpoint(func.count(), is_open),
+            _counted(is_open, Delivery.attempts_made > 0),
+            _counted(Delivery.state == State.DEAD, Delivery.finished_at >= bindparam("since")),
+            oldest.scalar_subquery(),
+        )
+        .join(Bot, Bot.id == Endpoint.bot_id)
+        .where(Bot.team_id == bindparam("team"))
+        .order_by(func.lower(Endpoint.name), Endpoint.id)
+    )
 
 
 def _of_endpoint(value: ColumnElement[int], condition: ColumnElement[bool]) -> ScalarSelect[int]:

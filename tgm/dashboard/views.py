@@ -49,7 +49,7 @@ def home() -> ResponseReturnValue:
     known = facts.of_team(team, now)
     findings = attention.find(known.bots, known.keys, now)
     totals = figures.totals_by_bot(team, now - facts.DAY)
-    shown = {"findings": findings, "cards": cards.of_bots(known.bots, totals, findings, now)}
+    shown = {"findings": findings, "cards": cards.of_bots(known.bots, totals, findings)}
     marks = {name: _mark(value) for name, value in shown.items()}
     if htmx_request.htmx and not htmx_request.htmx.boosted:
         return _news({**shown, "marks": marks}, marks)

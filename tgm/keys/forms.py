@@ -19,6 +19,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, InputRequired, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from tgm.auth.once import OnceForm
 from tgm.bots.models import Bot
 from tgm.keys.models import ApiKey
 from tgm.keys.rights import OVERLAP_HOURS, Rights, in_days
@@ -56,7 +57,7 @@ def _bot_id(value: object) -> str:
     return text
 
 
-class KeyForm(FlaskForm):  # type: ignore[misc]
+class KeyForm(OnceForm):
     """A key's name and rights, for a new key and for an old one."""
 
     name = StringField(_("Name"), [DataRequired(_("Please give a name."))])
@@ -133,7 +134,7 @@ class EditForm(KeyForm):
         )
 
 
-class RotateForm(FlaskForm):  # type: ignore[misc]
+class RotateForm(OnceForm):
     overlap = IntegerField(
         _("Hours the old key goes on working"),
         [InputRequired(_("Please give a number of hours, 0 for none."))],

@@ -48,8 +48,10 @@ def new() -> ResponseReturnValue:
     form = KeyForm()
     form.offer(bots.of_team(current_team()))
     if form.validate_on_submit():
+        form.stop_if_spent()
         with beside_fields(form):
             made = keys.make(current_team(), form.rights(utcnow()), current_actor())
+            form.spend()
             return _shown_once(*made)
     return render_template("keys/new.html", form=form), _status()
 
@@ -92,8 +94,10 @@ def rotate(key_id: ULID) -> ResponseReturnValue:
     key = keys.get(current_team(), key_id)
     form = RotateForm()
     if form.validate_on_submit():
+        form.stop_if_spent()
         with beside_fields(form):
             made = keys.rotate(current_team(), key_id, form.overlap.data or 0, current_actor())
+            form.spend()
             return _shown_once(*made)
     return render_template("keys/rotate.html", key=key, form=form), _status()
 

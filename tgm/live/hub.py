@@ -155,9 +155,7 @@ class Hub:
             elif self._is_stuck(stream, reader, now):
                 stream.drop()
                 self.leave(stream)
-        self._renew(self._of(readers))
-        for stream in self._of(readers):
-            self._write(stream, readers[stream], now)
+        self._show(readers, now)
 
     def _of(self, readers: Iterable[Stream]) -> list[Stream]:
         with self._changed:
@@ -177,28 +175,35 @@ class Hub:
             reader.unsent, reader.moved_at = unsent, now
         return now - reader.moved_at >= self.pace.patience and unsent > 0
 
-    def _renew(self, streams: list[Stream]) -> None:
-        """Make the pages anew that have changed, each once."""
+    def _show(self, readers: dict[Stream, _Reader], now: float) -> None:
+        """Make the pages anew that have changed, and write each as soon as it is made."""
         groups: dict[Hashable, list[Stream]] = {}
-        for stream in streams:
+        for stream in self._of(readers):
             groups.setdefault(stream.view, []).append(stream)
         self._pages = {view: page for view, page in self._pages.items() if view in groups}
         marks: dict[Hashable, Hashable] = {}
         failed = ""
         for view, members in groups.items():
-            topic = members[0].topic
             try:
-                if topic not in marks:
-                    marks[topic] = members[0].mark()
-                page = self._pages.get(view)
-                if page is None or page.mark != marks[topic]:
-                    self._make(view, members, marks[topic])
+                self._renew(view, members, marks)
             except Exception as error:  # noqa: BLE001 - one view that fails must not stop the others
                 failed = type(error).__name__
+            for stream in self._of(members):
+                self._write(stream, readers[stream], now)
         if failed and failed != self._fails:
             # Once: a database that is away is away for many rounds.
             log.warning("a live page cannot be made for now: %s", failed)
         self._fails = failed
+
+    def _renew(
+        self, view: Hashable, members: list[Stream], marks: dict[Hashable, Hashable]
+    ) -> None:
+        topic = members[0].topic
+        if topic not in marks:
+            marks[topic] = members[0].mark()
+        page = self._pages.get(view)
+        if page is None or page.mark != marks[topic]:
+            self._make(view, members, marks[topic])
 
     def _make(self, view: Hashable, members: list[Stream], mark: Hashable) -> None:
         for member in members:

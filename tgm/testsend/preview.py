@@ -103,9 +103,9 @@ class _Sheet:
     def is_open(self, kind: str) -> bool:
         return any(kind == one for one, _, _ in self._open)
 
-    def complain(self, message: str, **params: object) -> None:
+    def complain(self, message: str, *, mark: str) -> None:
         if len(self.problems) < _MOST_PROBLEMS:
-            self.problems.append(TgmError(message, **params))
+            self.problems.append(TgmError(message, mark=mark))
 
     def done(self) -> Preview:
         while self._open:
@@ -121,12 +121,12 @@ class _Sheet:
 
 
 class _Reader(HTMLParser):
-    # Telegram knows no elements whose content is not HTML.
-    CDATA_CONTENT_ELEMENTS = ()
-
     def __init__(self, sheet: _Sheet) -> None:
         super().__init__(convert_charrefs=True)
         self._sheet = sheet
+
+    def set_cdata_mode(self, elem: str, **_more: object) -> None:
+        """Do nothing: Telegram knows no elements whose content is not HTML."""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)

@@ -219,7 +219,7 @@ class TestForm(FlaskForm):  # type: ignore[misc]
 
     to = SelectField(_("Endpoint"))
     what = RadioField(
-        _("What"),
+        _("Kind"),
         choices=lambda: [
             ("message", str(_("A message that somebody wrote"))),
             ("button", str(_("The press of a button"))),
