@@ -144,7 +144,7 @@ def _answer(status: str, text: str, schema: str) -> dict[str, Any]:
 
 def _headers(status: str) -> dict[str, Any]:
     names = ["X-TGM-Source", *_LIMIT, *_FURTHER.get(status, ())]
-    found = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+    found: dict[str, Any] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
     if status in _LIMITED:
         found |= {name: {**HEADERS[name], "required": True} for name in _LIMIT}
     return found

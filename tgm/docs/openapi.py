@@ -226,8 +226,8 @@ def _update() -> dict[str, Any]:
 
 def _delivery() -> dict[str, Any]:
     """Return what TGM sends to a team's endpoint, once for each update."""
-    names = ("X-Webhook-Bot-Id", "X-Webhook-Attempt", "X-Webhook-Signature")
-    names += ("webhook-id", "webhook-timestamp", "webhook-signature")
+    names = [f"X-Webhook-{name}" for name in ("Bot-Id", "Attempt", "Signature")]
+    names += [f"webhook-{name}" for name in ("id", "timestamp", "signature")]
     return {
         "summary": "An update, delivered to an endpoint",
         "description": "Any 2xx within 15 seconds is success; everything else is tried again.",

@@ -40,22 +40,21 @@ def canonical(method: str) -> str:
 '''
 
 
-def main(source: Path) -> None:
-    """Write the catalogue of `source`, the methods' parameters and the types beside this file."""
+def main(source: Path, folder: Path = Path(__file__).parent) -> None:
+    """Write the catalogue of `source`, the methods' parameters and the types into `folder`."""
     reference = json.loads(source.read_text())
     methods = sorted(reference["methods"].items(), key=lambda item: str(item[0]).lower())
     names = "\n".join(f'    "{name}",' for name, _ in methods)
     fields = reference["types"]["Update"]
     kinds = "\n".join(f'    "{name}",' for name in fields if name != "update_id")
-    here = Path(__file__)
-    here.with_name("catalog.py").write_text(
+    (folder / "catalog.py").write_text(
         _HEAD.format(version=reference["version"], names=names, kinds=kinds)
     )
     parameters = {name: _facts(method["params"]) for name, method in methods}
-    here.with_name("parameters.json").write_text(_lines(parameters))
+    (folder / "parameters.json").write_text(_lines(parameters))
     types = reference["types"]
     described = {name: _one_of(name, types) or _facts(types[name]) for name in sorted(types)}
-    here.with_name("types.json").write_text(_lines(described))
+    (folder / "types.json").write_text(_lines(described))
 
 
 def _facts(given: Mapping[str, Any]) -> list[list[object]]:
