@@ -18,6 +18,7 @@ from tgm.proxy.callers import Callers
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
 from tgm.proxy.requestlog import RequestLog
+from tgm.proxy.sending import Sending
 from tgm.runtime import Runtime
 from tgm.settings import MEBIBYTE, PROJECT, Settings
 from tgm.shared.ids import UlidConverter
@@ -114,6 +115,15 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         writer=writer,
         hears=polls.wake,
     )
+    sending = Sending(
+        settings=settings,
+        vault=vault,
+        telegram=telegram,
+        snapshot=snapshot,
+        request_log=request_log,
+        reader=reader,
+        writer=writer,
+    )
     gateway = Gateway(
         settings=settings,
         vault=vault,
@@ -123,8 +133,19 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         request_log=request_log,
         idempotency=idempotency,
         press_answered=relay.acknowledger.answered,
+        sending=sending,
         served=served(consumers, polls),
     )
     return Runtime(
-        settings, vault, telegram, limits, snapshot, request_log, idempotency, gateway, relay, polls
+        settings,
+        vault,
+        telegram,
+        limits,
+        snapshot,
+        request_log,
+        idempotency,
+        gateway,
+        relay,
+        polls,
+        sending,
     )

@@ -8,6 +8,7 @@ from tgm.live.hub import Hub
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
 from tgm.proxy.requestlog import RequestLog
+from tgm.proxy.sending import Sending
 from tgm.security.vault import Vault
 from tgm.settings import Settings
 from tgm.shared.limits import Limits
@@ -29,4 +30,5 @@ class Runtime:
     gateway: Gateway
     relay: Relay
     polls: Polls
+    sending: Sending
     live: Hub = field(default_factory=Hub)

@@ -26,6 +26,7 @@ from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict
 from tgm.testsend.uploads import signed_in_by
 from tgm.webhook import receiving
+from tgm.webhook.owners import Owner
 from tgm.worker.loop import Job, Loop
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
     with app.app_context():
         settings = runtime.settings
         relay, loops = runtime.relay, _loops(app)
-        live, polls = runtime.live, runtime.polls
+        live, polls, sending = runtime.live, runtime.polls, runtime.sending
         server = build(app, settings)
         link = None if people.has_users() else address(server) + setup_link.path(app)
         for line in _announcement(address(server), link, as_json):
@@ -94,11 +95,13 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
     for loop in loops:
         loop.start()
     relay.start()
+    sending.start(Owner(settings.instance_path, "senders"))
     signal.signal(signal.SIGTERM, _stop)
     try:
         server.run()
     finally:
         polls.stop()
+        sending.stop()
         live.stop()
         relay.stop()
         for loop in loops:

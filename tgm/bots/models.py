@@ -15,7 +15,8 @@ class Bot(Base):
     """A bot, unique in the installation: two teams with the same one would fight over its webhook.
 
     `telegram_id` is the number before the colon of its token. `receiving` says how TGM receives the
-    bot's updates, None while it does not: `getUpdates` is then the callers' own.
+    bot's updates, None while it does not: `getUpdates` is then the callers' own. `keeps_pace` says
+    whether calls are held back where Telegram would refuse them for their number.
     """
 
     __tablename__ = "bots"
@@ -28,6 +29,7 @@ class Bot(Base):
     name: Mapped[str] = mapped_column(String(64))
     sealed_token: Mapped[str] = mapped_column(String(512))
     receiving: Mapped[str | None] = mapped_column(String(16))
+    keeps_pace: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

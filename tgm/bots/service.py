@@ -119,6 +119,16 @@ def enable(team_id: ULID, bot_id: ULID, actor: Actor) -> Bot:
     return bot
 
 
+def keep_pace(team_id: ULID, bot_id: ULID, keeps: bool, actor: Actor) -> Bot:
+    """Choose whether the bot's calls keep to Telegram's published pace. Raises NotFound."""
+    with changing() as session:
+        bot = _find(session, team_id, bot_id)
+        if bot.keeps_pace != keeps:
+            bot.keeps_pace = keeps
+            _record(session, actor, "bot.pace", bot, keeps_pace=keeps)
+    return bot
+
+
 def replace_token(team_id: ULID, bot_id: ULID, token_text: str, actor: Actor) -> Bot:
     """Use another token of the same bot. Raises as `add` does, Invalid for another bot's token."""
     token = profile.parse_token(token_text)

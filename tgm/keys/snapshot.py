@@ -33,6 +33,7 @@ class KnownBot:
     sealed_token: str = field(repr=False)
     is_disabled: bool
     receiving: str | None
+    keeps_pace: bool = False
 
     @property
     def own_id(self) -> ULID:
@@ -150,6 +151,7 @@ def _read(connection: Connection, revision: int) -> Known:
             sealed_token=row.sealed_token,
             is_disabled=row.disabled_at is not None,
             receiving=row.receiving,
+            keeps_pace=row.keeps_pace,
         )
         for row in connection.execute(select(Bot.__table__))
     }

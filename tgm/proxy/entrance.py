@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from tgm.keys.snapshot import Known, KnownBot
 from tgm.proxy.callers import presented_key
-from tgm.proxy.target import FileTarget, MethodTarget, parse
+from tgm.proxy.target import FileTarget, JobTarget, MethodTarget, parse
 from tgm.shared.errors import TgmError
 
 Environ = Mapping[str, Any]
-Target = MethodTarget | FileTarget
+Target = MethodTarget | FileTarget | JobTarget
 
 
 class Entrance(Protocol):

@@ -8,20 +8,24 @@ Idempotency-Key.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
-from tgm.proxy import files, forward, parameters, policy
+from tgm.proxy import files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.callers import Callers, RateLimited
 from tgm.proxy.entrance import API, Entrance, Environ
 from tgm.proxy.fingerprint import fingerprint
+from tgm.proxy.holding import Held
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
+from tgm.proxy.pace import PaceReached
 from tgm.proxy.presses import answered_press
 from tgm.proxy.requestlog import RequestLog
+from tgm.proxy.sending import Sending
 from tgm.proxy.served import ServedCall, Server
-from tgm.proxy.target import FileTarget, MethodTarget
+from tgm.proxy.target import FileTarget, JobTarget, MethodTarget
 from tgm.proxy.timing import Call, noted
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
@@ -51,6 +55,7 @@ class Gateway:
     idempotency: IdempotencyStore
     press_answered: Callable[[str], None]
     """Hears the callback_query_id of each button press that a program has answered itself."""
+    sending: Sending
     served: Mapping[str, Server] = field(default_factory=dict)
     """The methods, in lower case, that TGM answers itself."""
 
@@ -71,19 +76,10 @@ class Gateway:
             if not state.allowed:
                 raise RateLimited(state)
             answer = self._answer(call, key, entrance)
-        except RateLimited as error:
-            answer = own(entrance.refusal(error))
-            headers = limit_headers(error.state)
-        except TelegramUnreachable as error:
-            answer = own(entrance.refusal(error), error.failure)
-        except TgmError as error:
-            answer = own(entrance.refusal(error))
-        except SealBroken as error:
-            log.error("the token of bot %s cannot be opened: %s", call.bot and call.bot.id, error)
-            answer = own(TgmError(_FAULT, code=500))
-        except Exception:
-            log.exception("unexpected error in the proxy")
-            answer = own(TgmError(_FAULT, code=500))
+        except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
+            answer = _refusal(error, call, entrance)
+            if isinstance(error, RateLimited):
+                headers = limit_headers(error.state)
         answer.headers += [*headers, (SOURCE, answer.source)]
         return noted(answer, call, self.request_log)
 
@@ -99,7 +95,7 @@ class Gateway:
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:
-            call.method = "file"
+            call.method = "file" if isinstance(target, FileTarget) else "job"
         call.bot = bot = policy.bot_for(key, entrance.bot(target, self.snapshot.current()))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
@@ -112,6 +108,9 @@ class Gateway:
             return files.download(
                 self.telegram, self._token(bot), target, environ, self.settings.telegram_files_dir
             )
+        if isinstance(target, JobTarget):
+            policy.check_reading(verb)
+            return self.sending.outcome(environ, key, target)
         policy.check_method(key, target.method)
         server = self.served.get(target.method.lower())
         if server is not None:
@@ -120,10 +119,37 @@ class Gateway:
             if answer is not None:
                 return answer
             environ["wsgi.input"].seek(0)
+        return self._pass_on(call, key, bot, target, entrance)
+
+    def _pass_on(
+        self, call: Call, key: KnownKey, bot: KnownBot, target: MethodTarget, entrance: Entrance
+    ) -> ProxyAnswer:
+        """Make the call now, in its turn or later, unless its Idempotency-Key has an answer."""
+        environ = call.environ
+        wishes = sends.preferences(environ)
         header = environ.get("HTTP_IDEMPOTENCY_KEY")
-        if header is None:
-            return self._forward(environ, bot, target, forward.WHOLE_BYTES)
-        return self._once(environ, key, bot, target, token_of(header))
+        token = None if header is None else token_of(header)
+        begun = None if token is None else self._begin(environ, key, bot, target, token)
+        if isinstance(begun, ProxyAnswer):
+            return begun
+        if wishes.is_async and self.sending.may_queue(environ, key, target):
+            queue = partial(self.sending.queue, environ, key, bot, target, token)
+            return self._finish(begun, queue)
+        whole_bytes = forward.WHOLE_BYTES if begun is None else WHOLE_BYTES
+        make = partial(
+            self._finish, begun, partial(self._forward, environ, bot, target, whole_bytes)
+        )
+        if not bot.keeps_pace:
+            return make()
+        try:
+            slot = self.sending.turn(environ, bot, target, wishes.wait)
+        except PaceReached:
+            self._give_up(begun)
+            raise
+        refusal = partial(_refusal, call=call, entrance=entrance)
+        return self.sending.hold(
+            Held(environ, slot, make, refusal, partial(self._give_up, begun) if begun else None)
+        )
 
     def _token(self, bot: KnownBot) -> BotToken:
         return BotToken(self.vault.open(bot.sealed_token, place=bot.token_place))
@@ -138,6 +164,8 @@ class Gateway:
             environ,
             whole_bytes=whole_bytes,
         )
+        if bot.keeps_pace:
+            self.sending.heed(bot, answer)
         if target.method.lower() == "answercallbackquery" and answer.status == 200:
             environ["wsgi.input"].seek(0)
             press = answered_press(environ, target.query)
@@ -145,21 +173,24 @@ class Gateway:
                 self.press_answered(press)
         return answer
 
-    def _once(
+    def _begin(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, token: str
-    ) -> ProxyAnswer:
-        """Make the call unless one with this Idempotency-Key was made: then return its answer."""
+    ) -> Ticket | ProxyAnswer:
+        """Return the right to make the call, or the answer that it got with its Idempotency-Key."""
         body = forward.Body(environ)
         content_type = environ.get("CONTENT_TYPE") or ""
         asked = fingerprint(bot.id, target.method, target.query, content_type, body.blocks())
         body.rewind()
-        begun = self.idempotency.begin(key.id, token, asked, utcnow())
-        if not isinstance(begun, Ticket):
-            return begun
+        return self.idempotency.begin(key.id, token, asked, utcnow())
+
+    def _finish(self, begun: Ticket | None, make: Callable[[], ProxyAnswer]) -> ProxyAnswer:
+        """Make the call, and remember the answer for its Idempotency-Key, where it has one."""
+        if begun is None:
+            return make()
         try:
-            answer = self._forward(environ, bot, target, WHOLE_BYTES)
+            answer = make()
         except BaseException:
-            self.idempotency.abandon(begun)
+            self._give_up(begun)
             raise
         try:
             self.idempotency.finish(begun, answer)
@@ -167,3 +198,20 @@ class Gateway:
             # Telegram has acted: its answer must reach the caller, who would otherwise call again.
             log.exception("an answer could not be remembered for its Idempotency-Key")
         return answer
+
+    def _give_up(self, begun: Ticket | None) -> None:
+        if begun is not None:
+            self.idempotency.abandon(begun)
+
+
+def _refusal(error: Exception, call: Call, entrance: Entrance) -> ProxyAnswer:
+    """Return an error as an answer. Called where it is caught."""
+    if isinstance(error, TelegramUnreachable):
+        return own(entrance.refusal(error), error.failure)
+    if isinstance(error, TgmError):
+        return own(entrance.refusal(error))
+    if isinstance(error, SealBroken):
+        log.error("the token of bot %s cannot be opened: %s", call.bot and call.bot.id, error)
+    else:
+        log.error("unexpected error in the proxy", exc_info=error)
+    return own(TgmError(_FAULT, code=500))

@@ -1,8 +1,9 @@
-"""The request log, its figures, and the answers remembered for an Idempotency-Key."""
+"""The request log, its figures, remembered answers, and calls that wait to be made."""
 
 from datetime import datetime
+from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
 
@@ -82,3 +83,57 @@ class IdempotencyEntry(Base):
     status: Mapped[int | None] = mapped_column(Integer)
     headers: Mapped[str | None] = mapped_column(String)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class JobState(StrEnum):
+    """Where a queued call stands. The last three are final."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    DONE = "done"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class SendJob(Base):
+    """A call that is made later: queued by Prefer: respond-async, kept 24 hours after its end.
+
+    Calls to one `chat` of a bot ("" where none is named) are made in the order of `seq`, those
+    that wait not before `due_at`. One that is `sending` belongs to the process `lease_owner` until
+    `leased_until`; a dead one's becomes `unknown`, since Telegram may have acted. `consumer_id`
+    stands for the program, so that a key's successors see it. `token` and `fingerprint` are those
+    of its Idempotency-Key. `body` goes at the end; `status` and `answer` are Telegram's.
+    """
+
+    __tablename__ = "send_jobs"
+    __table_args__ = (
+        Index("ix_send_jobs_state_bot_id_chat_seq", "state", "bot_id", "chat", "seq"),
+        Index("ix_send_jobs_bot_id", "bot_id"),
+        Index("ix_send_jobs_key_id_token", "key_id", "token"),
+        Index("ix_send_jobs_finished_at", "finished_at"),
+    )
+
+    seq: Mapped[int] = mapped_column(RowNumber, primary_key=True)
+    id: Mapped[ULID] = mapped_column(UlidType, unique=True)
+    team_id: Mapped[ULID] = mapped_column(UlidType)
+    bot_id: Mapped[ULID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"))
+    key_id: Mapped[ULID] = mapped_column(UlidType)
+    consumer_id: Mapped[ULID] = mapped_column(UlidType)
+    method: Mapped[str] = mapped_column(String(64))
+    query: Mapped[str] = mapped_column(String)
+    content_type: Mapped[str] = mapped_column(String)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    chat: Mapped[str] = mapped_column(String(64))
+    token: Mapped[str | None] = mapped_column(String(64))
+    fingerprint: Mapped[str | None] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(Integer)
+    lease_owner: Mapped[str | None] = mapped_column(String(26))
+    leased_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    status: Mapped[int | None] = mapped_column(Integer)
+    answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    error: Mapped[str | None] = mapped_column(String(32))

@@ -35,11 +35,13 @@ class PaceReached(TooManyRequests):
 
 @dataclass(eq=False)
 class Slot:
-    """A call's turn. `at` may still be put off, since Telegram may ask for a pause meanwhile."""
+    """A call's turn. `at` may still be put off, since Telegram may ask for a pause meanwhile;
+    after `until` its caller does not wait for it any more."""
 
     bot_id: str
     chat: str | None
     at: float
+    until: float
 
 
 @dataclass
@@ -81,11 +83,13 @@ class Pace:
             at = max(now, bot.pause_until)
             if is_message:
                 if chat is not None:
-                    at = _after_chat(bot.chats.get(chat, ()), at, is_group(chat))
+                    same = bot.chats.get(chat, [])
+                    del same[: bisect_left(same, now - MINUTE, key=_at)]
+                    at = _after_chat(same, at, is_group(chat))
                 at = _gap(bot.slots, at)
             if at - now > patience:
                 raise PaceReached(at - now)
-            slot = Slot(bot_id, chat if is_message else None, at)
+            slot = Slot(bot_id, chat if is_message else None, at, now + patience)
             if not is_message:
                 if at > now:
                     bot.other.append(slot)

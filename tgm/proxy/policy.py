@@ -47,7 +47,12 @@ def check_file(key: KnownKey, verb: str) -> None:
 
     Raises WrongVerb for anything but GET.
     """
-    if verb != "GET":
-        raise WrongVerb("GET")
+    check_reading(verb)
     if not key.may_call("getfile"):
         raise Forbidden("Forbidden: files need the method getFile, not allowed for this API key")
+
+
+def check_reading(verb: str) -> None:
+    """Raise WrongVerb for anything but GET."""
+    if verb != "GET":
+        raise WrongVerb("GET")

@@ -43,6 +43,14 @@ class FileTarget:
         return quote(self.path)
 
 
+@dataclass(frozen=True)
+class JobTarget:
+    """A look at a queued call."""
+
+    bot_id: str
+    job_id: str
+
+
 def split(request_uri: str) -> tuple[str, str]:
     """Return the path and the query, both as sent, whether or not the target names a host.
 
@@ -54,14 +62,16 @@ def split(request_uri: str) -> tuple[str, str]:
     return path, query
 
 
-def parse(request_uri: str) -> MethodTarget | FileTarget:
-    """Return what the target asks for. Raises NotFound for anything but a method or a file."""
+def parse(request_uri: str) -> MethodTarget | FileTarget | JobTarget:
+    """Return what the target asks for. Raises NotFound for anything but a method, file or job."""
     path, query = split(request_uri)
     if not path.startswith(PREFIX):
         raise NotFound(BOT_NOT_FOUND)
     bot_id, _, tail = path.removeprefix(PREFIX).partition("/")
     if tail.startswith("file/"):
         return FileTarget(bot_id, file_path(tail.removeprefix("file/")))
+    if tail.startswith("jobs/"):
+        return JobTarget(bot_id, tail.removeprefix("jobs/"))
     return MethodTarget(bot_id, method_name(tail), query)
 
 

@@ -25,13 +25,15 @@ _SENTENCES = {
 
 
 class TelegramUnreachable(BadGateway):
-    """There is no answer of Telegram's. Whether it acted on the request is unknown.
+    """There is no answer of Telegram's. Whether it acted on the request is unknown, unless
+    `is_sent` is false: then there was no connection, and Telegram knows nothing of it.
 
     It never holds the address that was asked for, since that contains the token.
     """
 
-    def __init__(self, failure: Failure) -> None:
+    def __init__(self, failure: Failure, *, is_sent: bool = True) -> None:
         self.failure = failure
+        self.is_sent = is_sent
         super().__init__(_SENTENCES[failure])
 
 

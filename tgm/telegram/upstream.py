@@ -87,11 +87,11 @@ class Pool:
         try:
             connection.connect()
         except ssl.SSLError:
-            raise TelegramUnreachable(Failure.TLS) from None
+            raise TelegramUnreachable(Failure.TLS, is_sent=False) from None
         except TimeoutError:
-            raise TelegramUnreachable(Failure.TIMEOUT) from None
+            raise TelegramUnreachable(Failure.TIMEOUT, is_sent=False) from None
         except (OSError, http.client.HTTPException):
-            raise TelegramUnreachable(Failure.CONNECT) from None
+            raise TelegramUnreachable(Failure.CONNECT, is_sent=False) from None
         connection.sock.settimeout(self.timeout)
         return connection
 

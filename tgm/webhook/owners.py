@@ -17,10 +17,13 @@ _FOLDER = "workers"
 class Owner:
     """This worker's id, and its lock."""
 
-    def __init__(self, instance: Path) -> None:
-        """Take a fresh id. Raises OSError when the instance folder cannot be written."""
+    def __init__(self, instance: Path, folder: str = _FOLDER) -> None:
+        """Take a fresh id. Raises OSError when the instance folder cannot be written.
+
+        Workers of one kind share a `folder`, and bury each other.
+        """
         self.id = str(new_id())
-        self._folder = instance / _FOLDER
+        self._folder = instance / folder
         self._folder.mkdir(parents=True, exist_ok=True)
         # Locked before it gets its name: nobody must see it without its lock.
         draft = self._folder / f".{self.id}"
