@@ -4,6 +4,7 @@ from typing import Any
 
 _NAMES = {
     "200": "Ok",
+    "202": "Accepted",
     "206": "Part",
     "304": "NotModified",
     "400": "BadRequest",
@@ -41,14 +42,16 @@ _TEXTS = {
 }
 _OFTEN = ["400", "401", "403", "404", "405", "413", "429", "431", "500", "501", "502"]
 CALL = sorted(["200", "409", "422", *_OFTEN])
+QUEUED = sorted(["202", *CALL])
 FILE = sorted(["206", "304", "416", *_OFTEN])
 INTAKE = ["400", "401", "404", "405", "413", "431", "500", "501"]
 # Here the key is known, and its limit with it.
-_LIMITED = {"200", "403", "409", "422", "429", "502"}
+_LIMITED = {"200", "202", "403", "409", "422", "429", "502"}
 
 _LIMIT = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 _FURTHER = {
     "200": ("Idempotency-Replayed",),
+    "202": ("Location", "Preference-Applied"),
     "400": ("Idempotency-Replayed",),
     "405": ("Allow",),
     "409": ("Retry-After",),
@@ -81,6 +84,14 @@ HEADERS: dict[str, Any] = {
         "description": "There where the answer was remembered, and Telegram was not called.",
         "schema": {"type": "string", "enum": ["true"]},
     },
+    "Location": {
+        "description": "Where the queued call tells how it stands.",
+        "schema": {"type": "string"},
+    },
+    "Preference-Applied": {
+        "description": "What was heeded of Prefer.",
+        "schema": {"type": "string"},
+    },
     "Allow": {"description": "The verbs that the address takes.", "schema": {"type": "string"}},
 }
 
@@ -92,6 +103,33 @@ SCHEMAS: dict[str, Any] = {
             "ok": {"type": "boolean", "enum": [True]},
             "result": {"description": "What the method returns."},
             "description": {"type": "string"},
+        },
+    },
+    "Job": {
+        "type": "object",
+        "required": ["job_id", "state", "url"],
+        "properties": {
+            "job_id": {"type": "string"},
+            "state": {
+                "type": "string",
+                "enum": ["queued", "sending", "done", "failed", "unknown"],
+            },
+            "url": {"type": "string"},
+            "method": {"type": "string"},
+            "created_at": {"type": "string", "format": "date-time"},
+            "started_at": {"description": "A time, null before it."},
+            "finished_at": {"description": "A time, null before it."},
+            "status": {"description": "The status of Telegram's answer, null where it has none."},
+            "answer": {"description": "Telegram's answer, null where there is none."},
+            "error": {"description": "The kind of error, null where there was none."},
+        },
+    },
+    "JobAnswer": {
+        "type": "object",
+        "required": ["ok", "result"],
+        "properties": {
+            "ok": {"type": "boolean", "enum": [True]},
+            "result": {"$ref": "#/components/schemas/Job"},
         },
     },
     "Error": {
@@ -111,7 +149,8 @@ def components() -> dict[str, Any]:
     """Return every answer that more than one address gives."""
     errors = {_NAMES[status]: _answer(status, text, "Error") for status, text in _TEXTS.items()}
     done = _answer("200", "Telegram has done it: its answer, as it came.", "Success")
-    return {_NAMES["200"]: done, **errors}
+    later = _answer("202", "The call is queued, and will be made at Telegram's pace.", "JobAnswer")
+    return {_NAMES["200"]: done, _NAMES["202"]: later, **errors}
 
 
 def of(statuses: list[str]) -> dict[str, Any]:
@@ -128,6 +167,12 @@ def of_file() -> dict[str, Any]:
     same = {"description": "The caller has it already.", "headers": headers}
     errors = of([status for status in FILE if status >= "400"])
     return {"200": whole, "206": part, "304": same, **errors}
+
+
+def of_job() -> dict[str, Any]:
+    """Return the answers of a queued call's address."""
+    told = _answer("200", "How the call stands, for 24 hours after its end.", "JobAnswer")
+    return {"200": told, **of(_OFTEN)}
 
 
 def of_intake() -> dict[str, Any]:

@@ -7,7 +7,8 @@ import re
 from collections import Counter
 from typing import Any
 
-from tgm.docs import answers, schemas
+from tgm.docs import answers, further, schemas
+from tgm.docs.further import FORM, JSON, MULTIPART, reference
 from tgm.telegram import catalog, parameters
 
 _ABOUT = """\
@@ -20,17 +21,13 @@ that is done in `multipart/form-data`; everywhere else an id or a URL of the fil
 Fields with lists or objects hold JSON in forms and addresses. Method names may be written in any
 case.
 """
-_FILES = """\
-`getFile` answers with a `file_path` such as `photos/file_0.jpg`: its folder and its name go here. A
-path with more parts goes in as it is, slashes and all. The key needs the method `getFile`.
-"""
 # A verb of its own among the methods' names from so many on; the others stand together.
 _OFTEN = 4
 _OTHERS = "other methods"
-_OWN_TAGS = ("files", "Telegram's own addresses", "updates", "this document")
+# A POST of these may be made later, but not of the last.
+_LATER = {"send", "forward", "copy", "edit", "delete"}
+_NEVER_LATER = "deleteWebhook"
 _VERB = re.compile(r"[a-z]+")
-_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
-_MULTIPART = "multipart/form-data"
 
 
 def document(base_url: str, version: str) -> dict[str, Any]:
@@ -41,9 +38,9 @@ def document(base_url: str, version: str) -> dict[str, Any]:
         "info": {"title": "TGM", "version": version, "description": about},
         "servers": [{"url": base_url}],
         "security": [{"apiKey": []}, {"bearer": []}],
-        "tags": [{"name": name} for name in [*_tags(), *_OWN_TAGS]],
-        "paths": {**_calls(), **_own(), **_dropin()},
-        "webhooks": {"update": {"post": _delivery()}},
+        "tags": [{"name": name} for name in [*_tags(), *further.TAGS]],
+        "paths": {**_calls(), **further.paths()},
+        "webhooks": {"update": {"post": further.delivery()}},
         "components": {
             "schemas": {**schemas.of_types(), **_taken(), **answers.SCHEMAS},
             "responses": answers.components(),
@@ -79,6 +76,13 @@ _PARAMETERS: dict[str, Any] = {
         "description": "The bot's number at Telegram, a colon, and the API key without tgm_live_.",
         "schema": {"type": "string", "pattern": "^[0-9]{1,20}:.+$"},
     },
+    "prefer": {
+        "name": "Prefer",
+        "in": "header",
+        "description": "respond-async: queue the call and answer 202 at once. wait=10: hold it for"
+        " so many seconds at most where the bot has to wait its turn.",
+        "schema": {"type": "string"},
+    },
     "idempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
@@ -101,7 +105,7 @@ def _verb(method: str) -> str:
 
 def _calls() -> dict[str, Any]:
     """Return each method's address."""
-    shared = [_parameter("botId"), _parameter("idempotencyKey")]
+    shared = [reference("botId"), reference("idempotencyKey")]
     tags = _tags()
     found = {}
     for method in catalog.METHODS:
@@ -113,18 +117,21 @@ def _calls() -> dict[str, Any]:
             "parameters": schemas.in_query(method),
         }
         item: dict[str, Any] = {"parameters": shared}
-        for verb, operation in (("post", post), ("get", get)):
-            item[verb] = {**operation, "responses": answers.of(answers.CALL)}
+        item["get"] = {**get, "responses": answers.of(answers.CALL)}
+        item["post"] = {**post, "responses": answers.of(answers.CALL)}
+        if _may_wait(method):
+            item["post"]["parameters"] = [reference("prefer")]
+            item["post"]["responses"] = answers.of(answers.QUEUED)
         found[f"/api/v1/bots/{{botId}}/{method}"] = item
     return found
 
 
+def _may_wait(method: str) -> bool:
+    return _verb(method) in _LATER and method != _NEVER_LATER
+
+
 def _summary(method: str, tag: str) -> dict[str, Any]:
     return {"summary": method, "tags": [tag]}
-
-
-def _parameter(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/parameters/{name}"}
 
 
 def _taken() -> dict[str, Any]:
@@ -139,105 +146,10 @@ def _body(method: str) -> dict[str, Any]:
     form: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{method}"}}
     encoding = schemas.encodings(method)
     written = {"encoding": encoding} if encoding else {}
-    content = {_JSON: form, _FORM: {**form, **written}, _MULTIPART: {**form, **written}}
+    content = {JSON: form, FORM: {**form, **written}, MULTIPART: {**form, **written}}
     if any(map(schemas.takes_file, given)):
-        content[_MULTIPART] = {"schema": schemas.with_files(method), **written}
+        content[MULTIPART] = {"schema": schemas.with_files(method), **written}
     if schemas.needs_file(method):
-        content = {_MULTIPART: content[_MULTIPART]}
+        content = {MULTIPART: content[MULTIPART]}
     is_required = any(one.required for one in given)
     return {"requestBody": {"required": is_required, "content": content}}
-
-
-def _own() -> dict[str, Any]:
-    """Return the addresses that are no method."""
-    return {
-        "/api/v1/bots/{botId}/file/{folder}/{name}": {
-            "parameters": [_parameter("botId"), _text("folder"), _text("name")],
-            "get": {
-                "operationId": "downloadFile",
-                "summary": "Download a file",
-                "description": _FILES,
-                "tags": ["files"],
-                "parameters": [_text("Range", place="header", required=False)],
-                "responses": answers.of_file(),
-            },
-        },
-        "/api/v1/tg-webhook/{pathToken}": {
-            "parameters": [_text("pathToken")],
-            "post": {
-                "operationId": "takeUpdate",
-                "summary": "Take an update from Telegram",
-                "tags": ["updates"],
-                "security": [{"telegram": []}],
-                "requestBody": {"required": True, **_update()},
-                "responses": answers.of_intake(),
-            },
-        },
-        "/openapi.json": {
-            "get": {
-                "operationId": "getDescription",
-                "summary": "This document",
-                "tags": ["this document"],
-                "security": [],
-                "responses": {
-                    "200": {
-                        "description": "The document.",
-                        "content": {_JSON: {"schema": {"type": "object"}}},
-                    },
-                    "304": {"description": "The caller has it already."},
-                },
-            }
-        },
-    }
-
-
-def _dropin() -> dict[str, Any]:
-    """Return Telegram's own addresses, where programs call that were written for Telegram."""
-    tag = {"tags": ["Telegram's own addresses"], "security": []}
-    anything = {"schema": {"type": "object"}}
-    body = {"requestBody": {"content": dict.fromkeys((_JSON, _FORM, _MULTIPART), anything)}}
-    call = {"summary": "Call any method", **tag, "responses": answers.of(answers.CALL)}
-    return {
-        "/bot{token}/{method}": {
-            "parameters": [_parameter("token"), _text("method"), _parameter("idempotencyKey")],
-            "post": {"operationId": "callMethod", **call, **body},
-            "get": {"operationId": "callMethod.get", **call},
-        },
-        "/file/bot{token}/{folder}/{name}": {
-            "parameters": [_parameter("token"), _text("folder"), _text("name")],
-            "get": {
-                "operationId": "downloadFile.token",
-                "summary": "Download a file",
-                **tag,
-                "parameters": [_text("Range", place="header", required=False)],
-                "responses": answers.of_file(),
-            },
-        },
-    }
-
-
-def _text(name: str, *, place: str = "path", required: bool = True) -> dict[str, Any]:
-    return {"name": name, "in": place, "required": required, "schema": {"type": "string"}}
-
-
-def _update() -> dict[str, Any]:
-    return {"content": {_JSON: {"schema": {"$ref": "#/components/schemas/Update"}}}}
-
-
-def _delivery() -> dict[str, Any]:
-    """Return what TGM sends to a team's endpoint, once for each update."""
-    names = [f"X-Webhook-{name}" for name in ("Bot-Id", "Attempt", "Signature")]
-    names += [f"webhook-{name}" for name in ("id", "timestamp", "signature")]
-    return {
-        "summary": "An update, delivered to an endpoint",
-        "description": "Any 2xx within 15 seconds is success; everything else is tried again.",
-        "tags": ["updates"],
-        "security": [],
-        "parameters": [_text(name, place="header") for name in names],
-        "requestBody": {"required": True, **_update()},
-        "responses": {
-            "200": {"description": "Taken."},
-            "204": {"description": "Taken."},
-            "410": {"description": "Pauses the endpoint."},
-        },
-    }
