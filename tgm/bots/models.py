@@ -14,7 +14,8 @@ from tgm.shared.types import UlidType, UtcDateTime
 class Bot(Base):
     """A bot, unique in the installation: two teams with the same one would fight over its webhook.
 
-    `telegram_id` is the number before the colon of its token. `receiving` says how TGM receives the
+    `telegram_id` is the number before the colon of its token. `api_base_url` is the Bot API server
+    it is at, None for TELEGRAM_API_BASE_URL. `receiving` says how TGM receives the
     bot's updates, None while it does not: `getUpdates` is then the callers' own. `keeps_pace` says
     whether calls are held back where Telegram would refuse them for their number.
     """
@@ -28,6 +29,7 @@ class Bot(Base):
     username: Mapped[str] = mapped_column(String(64))
     name: Mapped[str] = mapped_column(String(64))
     sealed_token: Mapped[str] = mapped_column(String(512))
+    api_base_url: Mapped[str | None] = mapped_column(String(500))
     receiving: Mapped[str | None] = mapped_column(String(16))
     keeps_pace: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

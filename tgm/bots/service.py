@@ -1,6 +1,7 @@
 """What can be done with bots."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +12,7 @@ from tgm.audit.service import Actor, record
 from tgm.bots import names, profile
 from tgm.bots.change import changing
 from tgm.bots.models import Bot, token_place
+from tgm.bots.tokens import opened
 from tgm.extensions import db, runtime
 from tgm.security.vault import Vault
 from tgm.shared.clock import utcnow
@@ -54,7 +56,7 @@ def anywhere(text: str) -> Bot:
 
 def token_of(bot: Bot) -> BotToken:
     """Open the bot's token. Raises SealBroken."""
-    return BotToken(runtime.vault.open(bot.sealed_token, place=bot.token_place))
+    return opened(runtime.vault, bot)
 
 
 def add(team_id: ULID, token_text: str, name: str | None, actor: Actor) -> Bot:
@@ -131,10 +133,10 @@ def keep_pace(team_id: ULID, bot_id: ULID, keeps: bool, actor: Actor) -> Bot:
 
 def replace_token(team_id: ULID, bot_id: ULID, token_text: str, actor: Actor) -> Bot:
     """Use another token of the same bot. Raises as `add` does, Invalid for another bot's token."""
-    token = profile.parse_token(token_text)
-    if token.telegram_id != get(team_id, bot_id).telegram_id:
+    token, bot = profile.parse_token(token_text), get(team_id, bot_id)
+    if token.telegram_id != bot.telegram_id:
         raise Invalid(N_("This is the token of another bot."), field="token")
-    found = profile.ask(token)
+    found = profile.ask(replace(token, server=bot.api_base_url))
     with changing() as session:
         bot = _find(session, team_id, bot_id)
         bot.sealed_token = runtime.vault.seal(token.value, place=bot.token_place)

@@ -34,6 +34,7 @@ class KnownBot:
     is_disabled: bool
     receiving: str | None
     keeps_pace: bool = False
+    api_base_url: str | None = None
 
     @property
     def own_id(self) -> ULID:
@@ -151,6 +152,7 @@ def _read(connection: Connection, revision: int) -> Known:
             sealed_token=row.sealed_token,
             is_disabled=row.disabled_at is not None,
             receiving=row.receiving,
+            api_base_url=row.api_base_url,
             keeps_pace=row.keeps_pace,
         )
         for row in connection.execute(select(Bot.__table__))

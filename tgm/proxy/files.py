@@ -33,9 +33,9 @@ def download(
     """Return the file, or the part of it that was asked for.
 
     With `files_dir`, a local Bot API server's folder, it is read from the bot's folder there and
-    nowhere else. Raises NotFound, TelegramUnreachable.
+    nowhere else, unless the bot is at Telegram's own server. Raises NotFound, TelegramUnreachable.
     """
-    if files_dir is not None:
+    if files_dir is not None and not telegram.is_cloud(token):
         return _from_disk(_find(files_dir, token, target.path), environ)
     headers = {name: environ[key] for key, name in _PASSED_ON.items() if key in environ}
     return get_file(telegram, token, target.quoted, headers)

@@ -12,6 +12,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from tgm.bots.tokens import opened
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
@@ -152,7 +153,7 @@ class Gateway:
         )
 
     def _token(self, bot: KnownBot) -> BotToken:
-        return BotToken(self.vault.open(bot.sealed_token, place=bot.token_place))
+        return opened(self.vault, bot)
 
     def _forward(
         self, environ: Environ, bot: KnownBot, target: MethodTarget, whole_bytes: int

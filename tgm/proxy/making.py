@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from tgm.bots.tokens import opened
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import forward, sends
 from tgm.proxy.answers import ProxyAnswer, own
@@ -23,7 +24,6 @@ from tgm.security.vault import SealBroken, Vault
 from tgm.shared.errors import TgmError
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import TelegramUnreachable
-from tgm.telegram.token import BotToken
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Maker:
             self._settle(job, owner, answer, clock())
 
     def _forward(self, call: Call, bot: KnownBot, target: MethodTarget) -> ProxyAnswer:
-        token = BotToken(self.vault.open(bot.sealed_token, place=bot.token_place))
+        token = opened(self.vault, bot)
         answer = forward.call_method(
             self.telegram, token, target, call.environ, whole_bytes=MOST_ANSWER
         )

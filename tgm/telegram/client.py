@@ -11,7 +11,7 @@ from tgm.telegram.answer import Answer
 from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
 from tgm.telegram.longpoll import LongPoll
 from tgm.telegram.token import BotToken
-from tgm.telegram.upstream import CONNECT_SECONDS, Connection, Pool, Route
+from tgm.telegram.upstream import CONNECT_SECONDS, Connection, Pools, Route, is_cloud
 
 
 class TelegramClient:
@@ -19,7 +19,7 @@ class TelegramClient:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._pool = Pool(route)
+        self._pools = Pools(route)
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
@@ -28,17 +28,22 @@ class TelegramClient:
         """Return a client of its own that waits no longer than this for an answer."""
         return TelegramClient(replace(self._route, timeout=min(seconds, self._route.timeout)))
 
+    def is_cloud(self, token: BotToken) -> bool:
+        """Tell whether the bot is at Telegram's own server."""
+        return is_cloud(self._route.towards(token.server).base_url)
+
     def call(self, token: BotToken, method: str, **params: object) -> Any:
         """Call a method and return its `result`.
 
         Raises TelegramRefused when Telegram says no, TelegramUnreachable when it says nothing.
         """
+        route = self._route.towards(token.server)
         try:
-            with self._session() as session:
+            with _session(route) as session:
                 response = session.post(
-                    f"{self._route.base_url}/bot{token.value}/{method}",
+                    f"{route.base_url}/bot{token.value}/{method}",
                     json=params,
-                    timeout=(CONNECT_SECONDS, self._route.timeout),
+                    timeout=(CONNECT_SECONDS, route.timeout),
                     allow_redirects=False,
                 )
                 answer = response.json()
@@ -59,17 +64,6 @@ class TelegramClient:
             description.replace(token.value, "[token]"), code=code, retry_after=retry_after
         )
 
-    def _session(self) -> requests.Session:
-        session = requests.Session()
-        # Nothing but TELEGRAM_PROXY_URL and TELEGRAM_CA_FILE decides the way: no HTTP_PROXY, no
-        # .netrc.
-        session.trust_env = False
-        if self._route.proxy_url is not None:
-            session.proxies = dict.fromkeys(("http", "https"), self._route.proxy_url.value)
-        if self._route.ca_file is not None:
-            session.verify = str(self._route.ca_file)
-        return session
-
     def open_method(
         self,
         token: BotToken,
@@ -84,19 +78,26 @@ class TelegramClient:
 
         `query` is what stood behind the question mark, unparsed. Raises TelegramUnreachable.
         """
-        return self._open(verb, f"/bot{token.value}/{method}", query, headers, body)
+        return self._open(token, verb, f"/bot{token.value}/{method}", query, headers, body)
 
     def open_file(self, token: BotToken, path: str, headers: Mapping[str, str]) -> Answer:
         """Start to download a file. `path` is percent-encoded. Raises TelegramUnreachable."""
-        return self._open("GET", f"/file/bot{token.value}/{path}", "", headers, ())
+        return self._open(token, "GET", f"/file/bot{token.value}/{path}", "", headers, ())
 
     def _open(
-        self, verb: str, path: str, query: str, headers: Mapping[str, str], body: Iterable[bytes]
+        self,
+        token: BotToken,
+        verb: str,
+        path: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: Iterable[bytes],
     ) -> Answer:
-        connection = self._pool.take()
-        target = self._pool.path_prefix + path + (f"?{query}" if query else "")
+        pool = self._pools.at(token.server)
+        connection = pool.take()
+        target = pool.path_prefix + path + (f"?{query}" if query else "")
         try:
-            _send(connection, verb, target, {**self._pool.headers, **headers}, body)
+            _send(connection, verb, target, {**pool.headers, **headers}, body)
             response = connection.getresponse()
         except TimeoutError:
             connection.close()
@@ -114,7 +115,7 @@ class TelegramClient:
             # Another answer follows it on this connection, and would be the next caller's.
             connection.close()
             raise TelegramUnreachable(Failure.PROTOCOL)
-        return Answer(response, connection, self._pool)
+        return Answer(response, connection, pool)
 
     def long_poll(self) -> LongPoll:
         """Return a way to wait for one bot's updates, with connections of its own."""
@@ -122,7 +123,18 @@ class TelegramClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._pool.close()
+        self._pools.close()
+
+
+def _session(route: Route) -> requests.Session:
+    session = requests.Session()
+    # Nothing but TELEGRAM_PROXY_URL and TELEGRAM_CA_FILE decides the way: no HTTP_PROXY, no .netrc.
+    session.trust_env = False
+    if route.proxy_url is not None:
+        session.proxies = dict.fromkeys(("http", "https"), route.proxy_url.value)
+    if route.ca_file is not None:
+        session.verify = str(route.ca_file)
+    return session
 
 
 def _send(

@@ -24,8 +24,10 @@ class LongPoll:
     """Asks for one bot's updates, from one thread; `close` may come from another."""
 
     def __init__(self, route: Route) -> None:
+        self._route = route
         # A pool of its own: these connections wait longer than the others may.
         self._pool = Pool(route)
+        self._server: str | None = None
         self._connection: Connection | None = None
         self._is_closed = False
 
@@ -49,6 +51,10 @@ class LongPoll:
         return _updates(token, body)
 
     def _call(self, token: BotToken, body: bytes, seconds: int) -> bytes:
+        if token.server != self._server:
+            # The bot has moved.
+            self._pool.close()
+            self._pool, self._server = Pool(self._route.towards(token.server)), token.server
         self._connection = connection = self._pool.take()
         if self._is_closed:
             connection.close()

@@ -1,6 +1,7 @@
 """A bot token, which cannot print itself."""
 
 import re
+from dataclasses import dataclass
 
 from tgm.security.secret import Secret
 
@@ -8,8 +9,14 @@ from tgm.security.secret import Secret
 _FORM = re.compile(r"(\d{3,20}):[A-Za-z0-9_-]{20,128}", re.ASCII)
 
 
+@dataclass(frozen=True, repr=False)
 class BotToken(Secret):
-    """A token in BotFather's form."""
+    """A token in BotFather's form, and the Bot API server that knows its bot.
+
+    `server` is that server's base URL, None for TELEGRAM_API_BASE_URL.
+    """
+
+    server: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> "BotToken | None":

@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +18,12 @@ CONNECT_SECONDS = 10
 # Telegram closes idle connections after about a minute; one closed under a request is a lost call.
 IDLE_SECONDS = 15
 BLOCK_BYTES = 64 * 1024
+_CLOUD = "api.telegram.org"
+
+
+def is_cloud(url: str) -> bool:
+    """Tell whether this is Telegram's own Bot API server, and not one that somebody runs."""
+    return urlsplit(url).hostname == _CLOUD
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,16 @@ class Route:
     proxy_url: Secret | None = None
     ca_file: Path | None = None
     timeout: float = 65
+
+    def towards(self, server: str | None) -> "Route":
+        """Return the way to another Bot API server, None for this one.
+
+        The proxy is the way out to Telegram: a server of one's own is reached without it.
+        """
+        if server is None:
+            return self
+        proxy_url = self.proxy_url if is_cloud(server) else None
+        return replace(self, base_url=server, proxy_url=proxy_url)
 
 
 class Connection(http.client.HTTPConnection):
@@ -111,6 +127,36 @@ class Pool:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
+
+
+class Pools:
+    """A pool for each Bot API server that bots are at."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._pools: dict[str | None, Pool] = {None: Pool(route)}
+        self._is_closed = False
+        self._lock = threading.Lock()
+
+    def at(self, server: str | None) -> Pool:
+        """Return the pool of a server, None for the route's own."""
+        pool = self._pools.get(server)
+        if pool is not None:
+            return pool
+        with self._lock:
+            if server not in self._pools:
+                self._pools[server] = pool = Pool(self._route.towards(server))
+                if self._is_closed:
+                    pool.close()
+            return self._pools[server]
+
+    def close(self) -> None:
+        """Close them all, and those that are still to come."""
+        with self._lock:
+            self._is_closed = True
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.close()
 
 
 def tls_context(route: Route) -> ssl.SSLContext:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
 
+from tgm.bots.tokens import opened
 from tgm.keys.snapshot import Snapshot
 from tgm.security.vault import SealBroken, Vault
 from tgm.shared.clock import utcnow
@@ -160,7 +161,7 @@ class Acknowledger:
             return
         body = json.dumps({"callback_query_id": press.callback_id}).encode()
         try:
-            token = BotToken(self._vault.open(bot.sealed_token, place=bot.token_place))
+            token = opened(self._vault, bot)
             status = self._call(token, body)
         except (TelegramUnreachable, SealBroken) as error:
             log.warning("a button press of bot %s stays unanswered: %s", press.bot_id, error)

@@ -33,6 +33,7 @@ class Claimed:
     takes_answers: bool
     sealed_secret_token: str | None = field(repr=False)
     sealed_token: str = field(repr=False)
+    api_base_url: str | None
 
     @property
     def token_place(self) -> str:
@@ -54,6 +55,7 @@ _columns = (
     (deliveries.c.attempts_made + 1).label("number"),
     _updates.c.raw,
     _bots.c.sealed_token,
+    _bots.c.api_base_url,
 )
 
 

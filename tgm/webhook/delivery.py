@@ -9,6 +9,7 @@ from time import monotonic
 
 from sqlalchemy import Engine
 
+from tgm.bots.tokens import opened
 from tgm.security import signing
 from tgm.security.outbound import KEPT_BYTES, Outbound, OutboundFailed, Received
 from tgm.security.redaction import redact
@@ -17,7 +18,6 @@ from tgm.security.vault import SealBroken, Vault
 from tgm.settings import Settings
 from tgm.shared.version import VERSION
 from tgm.telegram.client import TelegramClient
-from tgm.telegram.token import BotToken
 from tgm.webhook import answers, schedule
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.claims import Claims
@@ -170,7 +170,7 @@ class Deliverer:
         if asked is None:
             return None
         try:
-            token = BotToken(self._vault.open(claimed.sealed_token, place=claimed.token_place))
+            token = opened(self._vault, claimed)
         except SealBroken as error:
             log.error("the token of bot %s cannot be opened: %s", claimed.bot_id, error)
             return f"{asked.method} token_unreadable"

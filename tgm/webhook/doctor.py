@@ -19,6 +19,7 @@ from tgm.shared.clock import utcnow
 from tgm.shared.errors import TgmError
 from tgm.telegram.errors import Failure, TelegramUnreachable
 from tgm.telegram.token import BotToken
+from tgm.telegram.upstream import is_cloud
 from tgm.webhook import endpoints, reading, receiving, registration
 from tgm.webhook.checking import host
 from tgm.webhook.diagnosis import TokenSealed, examine
@@ -38,7 +39,6 @@ from tgm.webhook.reading import Summary
 
 # A person waits for the page.
 PATIENCE_SECONDS = 15
-_OFFICIAL = "api.telegram.org"
 _AT_ONCE = 8
 _LONGEST = 1000
 # A shorter part of a path is a word such as "hook".
@@ -65,7 +65,7 @@ def gather(bot: Bot, now: datetime) -> Facts:
         hook=hook,
         receiving=None if reception is None else _receiving(reception),
         base=None if base is None else _base(base),
-        own_server=urlsplit(runtime.settings.telegram_api_base_url).hostname != _OFFICIAL,
+        own_server=not is_cloud(bot.api_base_url or runtime.settings.telegram_api_base_url),
         receivers=_receivers(bot.id, stands),
         lag=max((one.lag for one in stands.values() if one.lag is not None), default=None),
     )

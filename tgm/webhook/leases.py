@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Engine, Table, and_, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Table, and_, exists, or_, select, update
 
 from tgm.bots.models import Bot, token_place
+from tgm.bots.moves import Move
 from tgm.shared.ids import new_id
 from tgm.webhook.models import Mode, Reception
 
@@ -16,6 +17,7 @@ _RENEW_BEFORE = timedelta(seconds=20)
 
 _receptions: Table = Reception.__table__  # type: ignore[assignment]
 _bots: Table = Bot.__table__  # type: ignore[assignment]
+_moves: Table = Move.__table__  # type: ignore[assignment]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Turn:
     offset: int | None
     allowed_updates: Sequence[str]
     problem: str | None
+    api_base_url: str | None = None
 
     @property
     def token_place(self) -> str:
@@ -51,11 +54,11 @@ class Leases:
             columns.leased_until <= now,
             and_(self._mine, columns.leased_until <= now + _RENEW_BEFORE),
         )
-        if self._is_there_one(and_(columns.mode == Mode.POLLING, due)):
+        if self._is_there_one(and_(_polled(), due)):
             with self._writer.begin() as connection:
                 connection.execute(
                     update(_receptions)
-                    .where(columns.mode == Mode.POLLING, due)
+                    .where(_polled(), due)
                     .values(lease_owner=self.owner, leased_until=now + LEASE)
                 )
         query = select(columns.bot_id).where(self._held, columns.leased_until > now)
@@ -66,7 +69,13 @@ class Leases:
         """Return what to ask for next, None when the bot is no longer this process's to poll."""
         columns = _receptions.c
         query = (
-            select(_bots.c.sealed_token, columns.offset, columns.allowed_updates, columns.problem)
+            select(
+                _bots.c.sealed_token,
+                columns.offset,
+                columns.allowed_updates,
+                columns.problem,
+                _bots.c.api_base_url,
+            )
             .join_from(_receptions, _bots)
             .where(columns.bot_id == bot_id, self._held, columns.leased_until > now)
         )
@@ -105,9 +114,15 @@ class Leases:
 
     @property
     def _held(self) -> ColumnElement[bool]:
-        return and_(self._mine, _receptions.c.mode == Mode.POLLING)
+        return and_(self._mine, _polled())
 
     def _is_there_one(self, condition: ColumnElement[bool]) -> bool:
         # A read first: an installation that polls nobody must not write every few seconds.
         with self._reader.connect() as connection:
             return connection.scalar(select(_receptions.c.bot_id).where(condition)) is not None
+
+
+def _polled() -> ColumnElement[bool]:
+    """Tell whether a bot is to be polled: not while it moves from one server to another."""
+    moves = exists().where(_moves.c.bot_id == _receptions.c.bot_id)
+    return and_(_receptions.c.mode == Mode.POLLING, ~moves)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from tgm.bots.tokens import opened
 from tgm.security.vault import SealBroken, Vault
 from tgm.shared.clock import utcnow
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import TelegramRefused, TelegramUnreachable
-from tgm.telegram.token import BotToken
 from tgm.webhook import facts
 from tgm.webhook.inbox import Inbox, NotStored
 from tgm.webhook.leases import Leases, Turn
@@ -112,7 +112,7 @@ class Poller:
 
     def _ask(self, turn: Turn) -> float:
         tools = self._tools
-        token = BotToken(tools.vault.open(turn.sealed_token, place=turn.token_place))
+        token = opened(tools.vault, turn)
         began = tools.clock()
         raws = self._poll.ask(
             token,
