@@ -96,8 +96,13 @@ def fuzzed(app: Flask, served: Served, telegram: FakeTelegram, tmp_path: Path) -
     return Fuzzed(served, tmp_path, key.value, "\n".join(["[parameters]", *lines]))
 
 
-def test_no_call_meets_a_fault_or_an_answer_that_is_not_described(fuzzed: Fuzzed) -> None:
-    fuzzed.run("--phases", "fuzzing", "--max-examples", "2", "--checks", ",".join(CHECKS))
+# By POST once as described and once otherwise; by GET, which leads to the same, only once.
+@pytest.mark.parametrize(("verb", "times"), [("POST", "2"), ("GET", "1")])
+def test_no_call_meets_a_fault_or_an_answer_that_is_not_described(
+    fuzzed: Fuzzed, verb: str, times: str
+) -> None:
+    often = ("--max-examples", times, "--include-method", verb)
+    fuzzed.run("--phases", "fuzzing", "--checks", ",".join(CHECKS), *often)
 
 
 def test_nor_does_one_at_the_edge_of_what_is_described(fuzzed: Fuzzed) -> None:
