@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tgm.proxy import pace
@@ -44,10 +44,11 @@ def check(slots: list[Slot]) -> None:
         times = [slot.at for slot in slots if slot.chat == chat]
         assert most_within(times, 1) <= 1
         assert times == sorted(times), "messages to one chat keep their order"
-        if chat != "5" and (chat.startswith(("-", "@"))):
+        if str(chat).startswith(("-", "@")):
             assert most_within(times, 60) <= 20
 
 
+@settings(deadline=None)
 @given(calls, st.sampled_from([0.0, 3.0, 1000.0]))
 def test_no_window_holds_more_than_telegram_publishes(
     given_calls: list[tuple[float, str | None]], patience: float
@@ -55,6 +56,7 @@ def test_no_window_holds_more_than_telegram_publishes(
     check(take_all(given_calls, patience)[1])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 0.3), st.integers(0, 40), st.integers(0, 9), st.booleans()),

@@ -68,9 +68,10 @@ class Due:
 class Jobs:
     """The queue. One for the whole process, shared between threads."""
 
-    def __init__(self, reader: Engine, writer: Engine) -> None:
+    def __init__(self, reader: Engine, writer: Engine, *, most_open: int = MOST_OPEN) -> None:
         self._reader = reader
         self._writer = writer
+        self._most_open = most_open
 
     def add(self, job: NewJob, now: datetime) -> str:
         """Queue a call and return the job's id: it is on disk then.
@@ -93,8 +94,8 @@ class Jobs:
             count = select(func.count()).where(
                 _columns.bot_id == job.bot_id, _columns.state.in_(_OPEN)
             )
-            if (connection.scalar(count) or 0) >= MOST_OPEN:
-                raise TooManyRequests(_FULL, most=MOST_OPEN, retry_after=60)
+            if (connection.scalar(count) or 0) >= self._most_open:
+                raise TooManyRequests(_FULL, most=self._most_open, retry_after=60)
             job_id = str(new_id())
             values = {**vars(job), "id": job_id, "created_at": now, "due_at": now, "tries": 0}
             connection.execute(insert(_table).values(**values, state=JobState.QUEUED))

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from tgm.proxy import pace, parameters
 from tgm.proxy.answers import ProxyAnswer
@@ -22,8 +23,10 @@ _QUEUED = (*_MESSAGES, "edit", "delete")
 _NOT_QUEUED = frozenset({"deletewebhook"})
 # Of a large form only the beginning is read: libraries put the fields before the files.
 _START_BYTES = 64 * 1024
+# With bounds, so that no body takes long to search.
 _FIELD = re.compile(
-    rb'content-disposition:[^\r\n]*\bname="?chat_id"?[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n([^\r\n]{1,64})\r\n',
+    rb'content-disposition:[^\r\n]{0,200}\bname=(?:"chat_id"|chat_id(?=[\s;]))[^\r\n]{0,200}\r\n'
+    rb"(?:[^\r\n]{1,200}\r\n){0,5}\r\n([^\r\n]{1,64})\r\n",
     re.IGNORECASE,
 )
 _PREFERENCE = re.compile(r'\s*([A-Za-z-]+)\s*(?:=\s*"?([^";]*)"?)?\s*(?:;.*)?', re.DOTALL)
@@ -79,12 +82,15 @@ def chat_of(environ: Mapping[str, Any], query: str) -> str | None:
     body = environ["wsgi.input"]
     body.seek(0)
     try:
-        text = environ.get("CONTENT_LENGTH") or "0"
-        is_large = text.isdecimal() and int(text) > MEBIBYTE
-        if is_large and "multipart" in str(environ.get("CONTENT_TYPE", "")).lower():
-            found = _FIELD.search(body.read(_START_BYTES))
+        if "multipart" in str(environ.get("CONTENT_TYPE", "")).lower():
+            text = environ.get("CONTENT_LENGTH") or "0"
+            length = int(text) if text.isdecimal() else 0
+            # Not parsed: that would copy the files.
+            start = body.read(length if length <= MEBIBYTE else _START_BYTES)
+            found = _FIELD.search(start)
             if found is not None:
                 return pace.chat_of(found[1].decode("utf-8", "replace"))
+            return pace.chat_of(dict(parse_qsl(query)).get("chat_id"))
         given = parameters.read(environ, query, longest=MEBIBYTE)
         return pace.chat_of(given.get("chat_id"))
     finally:
