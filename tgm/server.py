@@ -25,7 +25,7 @@ from tgm.settings import Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict
 from tgm.testsend.uploads import signed_in_by
-from tgm.webhook import receiving
+from tgm.webhook import mover, receiving
 from tgm.webhook.owners import Owner
 from tgm.worker.loop import Job, Loop
 
@@ -140,10 +140,19 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
         with app.app_context():
             settling.settle(utcnow())
 
+    def move_bots() -> None:
+        with app.app_context():
+            mover.go_on(utcnow())
+
     # Asking Telegram may take a minute where it is not reachable: nothing else waits for it.
     asking = Job("check how bots receive", 60, check_receptions)
     own = [*runtime.relay.jobs(), Job("end what dead keys receive", 1, settle_programs)]
-    return Loop(jobs(runtime.request_log, runtime.idempotency) + own), Loop([asking])
+    moving = Job("move bots", 1, move_bots)
+    return (
+        Loop(jobs(runtime.request_log, runtime.idempotency) + own),
+        Loop([asking]),
+        Loop([moving]),
+    )
 
 
 def _announcement(own: str, link: str | None, as_json: bool) -> Iterator[str]:

@@ -16,6 +16,11 @@ GROUPS = (
             "bot.deleted": _("Bot deleted"),
             "bot.disabled": _("Bot disabled"),
             "bot.enabled": _("Bot enabled"),
+            "bot.move_began": _("Bot's move to another server begun"),
+            "bot.move_left_behind": _("Bot's old server left without its answer"),
+            "bot.move_turned_back": _("Bot's move turned back"),
+            "bot.moved": _("Bot moved to another server"),
+            "bot.pace": _("Telegram's pace turned on or off"),
             "bot.renamed": _("Bot renamed"),
             "bot.token_replaced": _("Bot's token replaced"),
             "receiving.acknowledge": _("Chosen when button presses are answered"),
@@ -101,6 +106,7 @@ DETAILS = {
     "expires_at": _("expires"),
     "host": _("host"),
     "invited_by": _("invited by"),
+    "keeps_pace": _("on"),
     "kind": _("kind"),
     "kinds": _("kinds"),
     "methods": _("methods"),
@@ -138,7 +144,7 @@ _VALUES = {
     "key_revoked": _("the key is revoked"),
     "key_expired": _("the key has expired"),
 }
-_IN_WORDS = {"after", "before", "role", "takes_answers", "mode", "when", "reason"}
+_IN_WORDS = {"after", "before", "keeps_pace", "role", "takes_answers", "mode", "when", "reason"}
 _TIMES = {"expires_at", "works_until"}
 _CODES = {"host", "kind", "kinds", "methods", "new_id", "rotated_from", "successor", "username"}
 

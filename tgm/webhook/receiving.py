@@ -18,7 +18,7 @@ from tgm.shared.clock import utcnow
 from tgm.shared.errors import N_, Invalid, NotFound, TgmError
 from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.telegram.errors import TelegramRefused
-from tgm.webhook import registration
+from tgm.webhook import moving, registration
 from tgm.webhook.checking import chosen_kinds
 from tgm.webhook.models import OPEN, Acknowledge, Delivery, Endpoint, Mode, Reception
 from tgm.webhook.registration import Wanted
@@ -90,6 +90,7 @@ def _again(team_id: ULID, bot_id: ULID, mode: Mode | None, actor: Actor) -> Rece
 
 def _register(bot: Bot, mode: Mode, wanted: Wanted, actor: Actor) -> Reception:
     bot_id = bot.id
+    moving.check_not_moving(bot_id)
     registration.register(bot, mode, wanted)
     with writing() as session:
         reception = _required(session, bot_id)
@@ -186,6 +187,9 @@ def check(team_id: ULID, bot_id: ULID) -> Reception | None:
     reception = of_bot(bot_id)
     if reception is None:
         return None
+    if moving.of_bot(bot_id) is not None:
+        # Nothing comes in on the way, and that is as it should be.
+        return reception
     mode, path_digest = reception.mode, reception.path_digest
     problem: tuple[str, str] | None
     try:
