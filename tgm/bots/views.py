@@ -138,6 +138,17 @@ def enable(bot_id: ULID) -> ResponseReturnValue:
     return _bot_state(bots.enable(current_team(), bot_id, current_actor()))
 
 
+@bp.post("/<ulid:bot_id>/pace")
+@needs(Role.ADMIN)
+def pace(bot_id: ULID) -> ResponseReturnValue:
+    """Choose whether a bot's calls keep to Telegram's pace."""
+    keeps = request.form.get("keeps") == "on"
+    bot = bots.keep_pace(current_team(), bot_id, keeps, current_actor())
+    if _wants_part():
+        return render_block("bots/settings.html", "bot_pace", bot=bot)
+    return back(bot.id, ".settings")
+
+
 @bp.route("/<ulid:bot_id>/token", methods=["GET", "POST"])
 @needs(Role.ADMIN)
 def token(bot_id: ULID) -> ResponseReturnValue:

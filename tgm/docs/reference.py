@@ -14,6 +14,7 @@ from tgm.shared.errors import N_
 CALLS = (
     ("GET, POST", "/api/v1/bots/{botId}/{method}", N_("Calls a method of the Bot API.")),
     ("GET", "/api/v1/bots/{botId}/file/{file_path}", N_("Downloads a file that getFile named.")),
+    ("GET", "/api/v1/bots/{botId}/jobs/{jobId}", N_("Tells how a queued call stands.")),
 )
 
 ADDRESSES = {
@@ -38,6 +39,7 @@ ADDRESSES = {
     "dashboard.bots.rename": N_("Gives a bot another name."),
     "dashboard.bots.disable": N_("Refuses every call for a bot from now on."),
     "dashboard.bots.enable": N_("Lets a bot's calls pass again."),
+    "dashboard.bots.pace": N_("Chooses whether a bot's calls keep to Telegram's pace."),
     "dashboard.bots.token": N_("Replaces a bot's token by another of the same bot."),
     "dashboard.bots.delete": N_("Deletes a bot, after its name was typed."),
     "dashboard.keys.index": N_("The team's API keys."),
@@ -131,6 +133,7 @@ TABLES = {
     "request_log": N_("One row for each call, without its body."),
     "request_figures": N_("How many calls there were, in steps of time, for charts."),
     "delivery_figures": N_("How attempts to deliver ended, in steps of time, for charts."),
+    "send_jobs": N_("Calls that are queued, and for a day how they ended."),
     "idempotency": N_("Answers remembered for an Idempotency-Key, for 24 hours."),
 }
 
