@@ -271,14 +271,30 @@ def test_a_member_may_send_but_not_break_how_the_bot_receives(
     member = browser_of(app, owner.places[0].team_id, Role.MEMBER)
     press = _press_of(member, bot)
     press("sendMessage", p__chat_id="5", p__text="Halo")
-    press("deleteWebhook", sure="yes")
+    press("close", sure="yes")
     assert [row.status for row in kept()] == [403, 200]
-    assert telegram.calls("deleteWebhook") == []
+    assert telegram.calls("close") == []
 
 
 def test_an_admin_who_means_it_may(press: Press, telegram: FakeTelegram) -> None:
-    press("deleteWebhook", sure="yes")
-    assert len(telegram.calls("deleteWebhook")) == 1
+    press("close", sure="yes")
+    assert len(telegram.calls("close")) == 1
+
+
+@pytest.mark.parametrize("method", ["getUpdates", "setWebhook", "deleteWebhook"])
+def test_what_programs_receive_is_no_persons_affair(
+    press: Press, telegram: FakeTelegram, method: str
+) -> None:
+    press(method, p__url="https://a.b")
+    assert [row.status for row in kept()] == [403]
+    assert telegram.requests == []
+
+
+def test_how_telegram_sees_the_bots_webhook_a_person_may_ask(
+    press: Press, telegram: FakeTelegram
+) -> None:
+    press("getWebhookInfo")
+    assert len(telegram.calls("getWebhookInfo")) == 1
 
 
 def test_the_same_press_twice_sends_once(press: Press, telegram: FakeTelegram) -> None:
@@ -340,12 +356,14 @@ def test_a_past_call_with_a_file_waits_for_its_file(
 def test_secrets_are_sent_but_not_kept(
     press: Press, telegram: FakeTelegram, signed_in: FlaskClient
 ) -> None:
-    url = "https://toko.example.com/hook"
-    press("setWebhook", p__url=url, p__secret_token="s3cret-of-mine", sure="yes")
-    [call] = telegram.calls("setWebhook")
+    asked = {"p__title": "Kopi", "p__description": "1 kg", "p__payload": "7", "p__currency": "IDR"}
+    prices = '[{"label": "Kopi", "amount": 100}]'
+    press("createInvoiceLink", p__provider_token="s3cret-of-mine", p__prices=prices, **asked)
+    [call] = telegram.calls("createInvoiceLink")
     assert b"s3cret-of-mine" in call.body
     [row] = kept()
-    assert (row.parameters, row.left_out) == ({"url": url}, {"secret_token": ""})
+    assert row.left_out == {"provider_token": ""}
+    assert "s3cret-of-mine" not in str(vars(row))
 
 
 def test_an_answer_that_holds_a_token_is_shown_once(

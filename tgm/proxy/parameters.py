@@ -11,7 +11,8 @@ LONGEST_BODY = 64 * 1024
 
 
 def read(environ: Mapping[str, Any], query: str, *, longest: int = LONGEST_BODY) -> dict[str, Any]:
-    """Return the parameters by name: text from a form or query, values from JSON.
+    """Return the parameters by name: text from a form or query, values from JSON; of a file that
+    was sent along only what it is called.
 
     Reads the body, which must be rewound before and may be left anywhere. One that is longer than
     `longest` bytes, or cannot be read, counts as empty.
@@ -23,7 +24,10 @@ def read(environ: Mapping[str, Any], query: str, *, longest: int = LONGEST_BODY)
     if "json" in str(environ.get("CONTENT_TYPE", "")).lower():
         return found | _json(environ["wsgi.input"].read(int(text)))
     _, form, files = parse_form_data(dict(environ), silent=True)
-    return found | form.to_dict() | files.to_dict()
+    names = {name: upload.filename for name, upload in files.items()}
+    for _, upload in files.items(multi=True):
+        upload.close()
+    return found | form.to_dict() | names
 
 
 def _json(body: bytes) -> dict[str, Any]:

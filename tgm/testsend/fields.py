@@ -75,8 +75,8 @@ USUAL: dict[str, tuple[str, ...]] = {
 }
 # The reference calls these optional, since another parameter may stand for them.
 _NEEDED = {("editMessageText", "text")}
-# They would break how TGM receives, or lock the bot out for a while.
-GRAVE = frozenset({"setWebhook", "deleteWebhook", "logOut", "close"})
+# They would take the bot away from TGM for a while.
+GRAVE = frozenset({"logOut", "close"})
 
 
 @cache
