@@ -92,14 +92,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     with app.app_context():
         reader, writer = db.engine, db.engines[WRITER]
     vault = secretfiles.vault(settings)
-    telegram = TelegramClient(
-        Route(
-            base_url=settings.telegram_api_base_url,
-            proxy_url=settings.telegram_proxy_url,
-            ca_file=settings.telegram_ca_file,
-            timeout=settings.telegram_timeout_seconds,
-        )
-    )
+    telegram = _client(settings)
     snapshot = Snapshot(reader)
     limits = Limits(limiter.limiter)
     request_log = RequestLog(writer, keep_days=settings.request_log_days)
@@ -115,15 +108,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         writer=writer,
         hears=polls.wake,
     )
-    sending = Sending(
-        settings=settings,
-        vault=vault,
-        telegram=telegram,
-        snapshot=snapshot,
-        request_log=request_log,
-        reader=reader,
-        writer=writer,
-    )
+    sending = Sending(settings, vault, telegram, snapshot, request_log, reader, writer)
     gateway = Gateway(
         settings=settings,
         vault=vault,
@@ -148,4 +133,15 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         relay,
         polls,
         sending,
+    )
+
+
+def _client(settings: Settings) -> TelegramClient:
+    return TelegramClient(
+        Route(
+            base_url=settings.telegram_api_base_url,
+            proxy_url=settings.telegram_proxy_url,
+            ca_file=settings.telegram_ca_file,
+            timeout=settings.telegram_timeout_seconds,
+        )
     )

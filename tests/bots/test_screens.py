@@ -23,7 +23,7 @@ from tgm.webhook.models import Mode, State
 
 SECRET = TOKEN.partition(":")[2]
 BOTS = "/dashboard/bots"
-CHANGES = ["rename", "disable", "enable", "token", "delete"]
+CHANGES = ["rename", "disable", "enable", "pace", "token", "delete"]
 PAGES = ["", "/settings", "/doctor", "/rename", "/token", "/delete"]
 READING = ["", "/settings", "/doctor"]
 
@@ -111,6 +111,26 @@ def test_a_plain_post_disables_and_enables(signed_in: FlaskClient, bot: Bot) -> 
         assert (answer.status_code, answer.headers["Location"]) == (303, settings)
         for page in (settings, detail, BOTS):
             assert re.search(rf'class="status[^"]*">{state}<', signed_in.get(page).text)
+
+
+@pytest.mark.parametrize("is_htmx", [False, True])
+def test_telegrams_pace_is_switched_on_and_off(
+    signed_in: FlaskClient, bot: Bot, team: ULID, is_htmx: bool
+) -> None:
+    settings = f"{BOTS}/{bot.id}/settings"
+    for keeps, label in (("on", "Turn off"), ("off", "Turn on")):
+        answer = signed_in.post(
+            f"{BOTS}/{bot.id}/pace",
+            data={"csrf_token": csrf_token(signed_in.get(settings)), "keeps": keeps},
+            headers={"HX-Request": "true"} if is_htmx else {},
+        )
+        if is_htmx:
+            assert answer.text.strip().startswith('<section id="bot-pace"')
+            assert label in answer.text
+        else:
+            assert (answer.status_code, answer.headers["Location"]) == (303, settings)
+        assert label in signed_in.get(settings).text
+        assert service.get(team, bot.id).keeps_pace is (keeps == "on")
 
 
 TABS = {

@@ -248,6 +248,8 @@ def test_every_change_is_in_the_audit_log_without_the_token(
     service.disable(team, bot.id, ANI)
     service.disable(team, bot.id, ANI)
     service.enable(team, bot.id, ANI)
+    service.keep_pace(team, bot.id, True, ANI)
+    service.keep_pace(team, bot.id, True, ANI)
     service.replace_token(team, bot.id, SAME_BOT_NEW_TOKEN, ANI)
     service.delete(team, bot.id, "Kasir", ANI)
     entries = acts(team)
@@ -256,6 +258,7 @@ def test_every_change_is_in_the_audit_log_without_the_token(
         "bot.renamed",
         "bot.disabled",
         "bot.enabled",
+        "bot.pace",
         "bot.token_replaced",
         "bot.deleted",
     ]

@@ -50,6 +50,17 @@ def test_json_may_stand_anywhere(run: Run, set_up: None, args: tuple[str, ...]) 
     assert run(*args).json["name"] == "Kasir"
 
 
+def test_telegrams_pace_is_switched_on_and_off(run: Run, set_up: None) -> None:
+    bot = run("bot", "add", "--token-stdin", "--json", stdin=TOKEN).json
+    assert bot["keeps_pace"] is False
+    assert run("bot", "pace", bot["id"], "on", "--json").json["keeps_pace"] is True
+    assert (
+        run("bot", "pace", "@tgm_test_bot", "off").out == "Test bot keeps Telegram's pace: off.\n"
+    )
+    assert run("bot", "list", "--json").json["bots"][0]["keeps_pace"] is False
+    assert run("bot", "pace", bot["id"], "fast").code != 0
+
+
 def test_without_json_the_key_stands_on_a_line_of_its_own(run: Run, set_up: None) -> None:
     outcome = run("key", "add", "Kasir")
     assert outcome.code == 0

@@ -312,3 +312,18 @@ def test_where_a_connection_cannot_be_kept_the_thread_waits(
         )
         assert got.status_code == 200
     assert time.monotonic() - began > 0.9
+
+
+def test_a_bot_that_is_disabled_meanwhile_gets_nothing_of_what_is_held(
+    program: Program,
+    team: ULID,
+    paced: Bot,
+    telegram: FakeTelegram,
+    in_background: Callable[..., Future[Got]],
+) -> None:
+    assert program.call("sendMessage", message(5)).status == 200
+    waits = in_background(program.call, "sendMessage", message(5))
+    wait_until(held, "the call is held")
+    bots.disable(team, paced.id, COMMAND_LINE)
+    assert waits.result(30).json["description"] == "Forbidden: bot is disabled"
+    assert len(telegram.calls("sendMessage")) == 1

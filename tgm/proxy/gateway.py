@@ -21,7 +21,6 @@ from tgm.proxy.entrance import API, Entrance, Environ
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
-from tgm.proxy.pace import PaceReached
 from tgm.proxy.presses import answered_press
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.sending import Sending
@@ -137,16 +136,16 @@ class Gateway:
             queue = partial(self.sending.queue, environ, key, bot, target, token)
             return self._finish(begun, queue)
         whole_bytes = forward.WHOLE_BYTES if begun is None else WHOLE_BYTES
-        make = partial(
-            self._finish, begun, partial(self._forward, environ, bot, target, whole_bytes)
-        )
         if not bot.keeps_pace:
-            return make()
+            now = partial(self._forward, environ, bot, target, whole_bytes)
+            return self._finish(begun, now)
         try:
             slot = self.sending.turn(environ, bot, target, wishes.wait)
-        except PaceReached:
+        except BaseException:
             self._give_up(begun)
             raise
+        later = partial(self._forward_later, environ, key, bot, target, whole_bytes)
+        make = partial(self._finish, begun, later)
         refusal = partial(_refusal, call=call, entrance=entrance)
         return self.sending.hold(
             Held(environ, slot, make, refusal, partial(self._give_up, begun) if begun else None)
@@ -173,6 +172,13 @@ class Gateway:
             if press is not None:
                 self.press_answered(press)
         return answer
+
+    def _forward_later(
+        self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, whole_bytes: int
+    ) -> ProxyAnswer:
+        """Make a call that may have been held: the bot may have been changed meanwhile."""
+        current = policy.bot_for(key, self.snapshot.current().bots.get(bot.id))
+        return self._forward(environ, current, target, whole_bytes)
 
     def _begin(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, token: str

@@ -38,7 +38,6 @@ class Sending:
 
     def __init__(
         self,
-        *,
         settings: Settings,
         vault: Vault,
         telegram: TelegramClient,
