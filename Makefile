@@ -10,6 +10,7 @@ MADE    := $(VENV)/.made
 RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 AXE     := tests/browser/node_modules/.made
+BOTS    := tests/dropin/libraries/node_modules/.made
 
 CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
@@ -20,7 +21,7 @@ MO := $(PO:.po=.mo)
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
 
-test: lint types $(MO) $(AXE)
+test: lint types $(MO) $(AXE) $(BOTS)
 	$(BIN)/python -m pytest --cov
 
 lint: $(DEV)
@@ -36,7 +37,7 @@ format: $(DEV)
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-coverage: $(DEV) $(MO) $(AXE)
+coverage: $(DEV) $(MO) $(AXE) $(BOTS)
 	$(BIN)/python -m pytest --cov --cov-report=html
 	@echo "Open htmlcov/index.html"
 
@@ -78,7 +79,7 @@ pins: $(MADE)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .coverage .coverage.* htmlcov $(MO) $(dir $(AXE))
+	rm -rf .coverage .coverage.* htmlcov $(MO) $(dir $(AXE) $(BOTS))
 	find tgm tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
@@ -93,15 +94,16 @@ $(RUNTIME): requirements.txt $(MADE)
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
-# axe-core, which looks over every screen in the browser tests; only npm has it. Where it cannot be
-# had those tests say so: they are skipped, or fail where TGM_REQUIRE_BROWSER is set.
-$(AXE): tests/browser/package-lock.json
+# What only npm has: axe-core, which looks over every screen in the browser tests, and the libraries
+# that bots for Node are written with. Where it cannot be had those tests say so: they are skipped,
+# or fail where TGM_REQUIRE_BROWSER is set.
+%/node_modules/.made: %/package-lock.json
 	@if command -v npm >/dev/null; then \
-		echo "Installing axe-core ..."; \
+		echo "Installing the packages of $(dir $<) ..."; \
 		cd $(dir $<) && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules/.made \
-			|| echo "npm could not install it: the browser tests go without axe-core." >&2; \
+			|| echo "npm could not install them: the tests of $(dir $<) go without." >&2; \
 	else \
-		echo "There is no npm: the browser tests go without axe-core." >&2; \
+		echo "There is no npm: the tests of $(dir $<) go without its packages." >&2; \
 	fi
 
 # An upgrade of the system's Python leaves an environment whose python looks in a folder that is not
