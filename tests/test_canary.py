@@ -18,6 +18,7 @@ from tests.fakes.process import Process, process, run
 from tests.fakes.receiver import Receiver
 from tests.fakes.telegram import FakeTelegram, Recorded, Reply, refusal, reply
 from tgm.auth import totp
+from tgm.dropin.tokens import virtual_token
 from tgm.security.secret import Secret
 from tgm.shared.clock import utcnow
 
@@ -100,6 +101,7 @@ def test_no_secret_is_found_outside(
         with Receiver() as receiver:
             secrets += use_relay(spy, telegram, receiver, bot_id, environ)
         use_proxy(spy, telegram, bot_id, key)
+        secrets.append(use_drop_in(spy, key))
         look_everywhere(spy, bot_id)
         running.end()
         printed = running.output.replace(link, "")
@@ -248,14 +250,13 @@ def use_proxy(spy: Spy, telegram: FakeTelegram, bot_id: str, key: str) -> None:
         ("getFile", 200),
         ("getWebhookInfo", 200),
         ("inventTheWheel", 404),
-        ("deleteWebhook", 403),
+        ("logOut", 403),
         ("", 404),
         ("file/none/such", 404),
     ]
     for method, status in calls:
         verb = "GET" if method.startswith("file/") else "POST"
         assert spy.call(f"{bot_id}/{method}", key, verb).status_code == status, method
-    assert spy.call(f"{bot_id}/getUpdates", key).status_code == 409
     for _ in range(2):
         assert spy.call(f"{bot_id}/sendMessage", key, headers=once).ok
     assert spy.call(f"{bot_id}/sendPhoto", key, headers=once).status_code == 422
@@ -266,6 +267,43 @@ def use_proxy(spy: Spy, telegram: FakeTelegram, bot_id: str, key: str) -> None:
     for broken in (Reply(b"", close=True), Reply(f"HTTP/1.1 {token}\r\n\r\n".encode(), close=True)):
         telegram.replies(broken)
         assert spy.call(f"{bot_id}/sendMessage", key).status_code == 502
+
+
+def use_drop_in(spy: Spy, key: str) -> str:
+    """Call at Telegram's own addresses, well and badly; return the secret token that was set."""
+    token = virtual_token(int(NEW_TOKEN.partition(":")[0]), key).value
+    secret = "CANARY-secret-token-of-a-program"
+    hook = {"url": "http://127.0.0.1:9/hook", "secret_token": secret}
+    for path, verb, status, sent in (
+        (f"/bot{token}/getMe", "GET", 200, None),
+        (f"/bot{token.replace(':', '%3A')}/getMe", "POST", 200, None),
+        (f"/bot{token}/inventTheWheel", "POST", 404, None),
+        (f"/bot{token}/logOut", "POST", 403, None),
+        (f"/bot{token}/getMe", "PUT", 405, None),
+        (f"/bot{token}/nothing/here", "GET", 404, None),
+        (f"/bot{token}", "GET", 404, None),
+        (f"/bot/{token}/getMe", "GET", 404, None),
+        (f"/bots{token}/getMe", "GET", 404, None),
+        (f"/bot{token[:-1]}?/getMe", "GET", 404, None),
+        (f"/bot{token[:-1]}x/getMe", "GET", 401, None),
+        (f"/file/bot{token}/none/such", "GET", 404, None),
+        (f"/bot{token}/sendDocument", "POST", 413, b"x" * 3_000_000),
+        (f"/bot{token}/getUpdates", "POST", 200, None),
+        (f"/bot{token}/setWebhook", "POST", 200, hook),
+        (f"/bot{token}/getWebhookInfo", "POST", 200, None),
+        (f"/bot{token}/getUpdates", "POST", 409, None),
+        (f"/bot{token}/setWebhook", "POST", 400, {**hook, "url": "nonsense"}),
+        (f"/bot{token}/deleteWebhook", "POST", 200, None),
+    ):
+        url = spy.process.served.url + path
+        answer = spy.session.request(verb, url, data=sent, timeout=30)
+        assert answer.status_code == status, (path.replace(token, "TOKEN"), answer.text)
+        spy.keep(answer)
+    # What no server can read is refused before the application hears of it.
+    spy.answers.append(
+        str(spy.process.served.raw(f"GET /bot{token}/getMe HTTP/9\r\n\r\n".encode()))
+    )
+    return secret
 
 
 def look_everywhere(spy: Spy, bot_id: str) -> None:
