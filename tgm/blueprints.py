@@ -16,6 +16,7 @@ from tgm.dashboard.views import bp as dashboard
 from tgm.docs.views import bp as docs
 from tgm.docs.views import description
 from tgm.dropin.api import bp as dropin
+from tgm.dropin.views import bp as libraries
 from tgm.extensions import csrf
 from tgm.keys.views import bp as keys
 from tgm.proxy.api import bp as proxy
@@ -23,6 +24,7 @@ from tgm.proxy.views import bp as requests
 from tgm.testsend.views import bp as testsend
 from tgm.webhook.delivery_views import bp as deliveries
 from tgm.webhook.ingress import bp as webhook
+from tgm.webhook.moving_views import bp as moving
 from tgm.webhook.views import bp as webhooks
 
 
@@ -42,7 +44,7 @@ class Mount:
 
 # Screens nest under the dashboard, whose one `before_request` guards them all.
 SCREENS = (
-    *(bots, webhooks, deliveries, keys, requests, testsend),
+    *(bots, webhooks, moving, libraries, deliveries, keys, requests, testsend),
     *(people, account, audit, configuration),
 )
 for screen in SCREENS:

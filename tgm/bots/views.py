@@ -24,7 +24,7 @@ from tgm.refusals import beside_fields, beside_form
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import TgmError
 from tgm.webhook import doctor as examiner
-from tgm.webhook import endpoints, forgetting, overview, reading, receiving
+from tgm.webhook import endpoints, forgetting, moving, overview, reading, receiving
 from tgm.webhook.findings import Finding, Verdict
 
 bp = Blueprint("bots", __name__, url_prefix="/bots")
@@ -72,13 +72,20 @@ def detail(bot_id: ULID) -> ResponseReturnValue:
         stands=reading.by_endpoint(bot_id, now),
         last_update=overview.last_update_at(bot_id),
         totals=totals,
+        move=moving.of_bot(bot_id),
     )
 
 
 @bp.get("/<ulid:bot_id>/settings")
 def settings(bot_id: ULID) -> ResponseReturnValue:
     """Show what can be changed about the bot itself."""
-    return render_template("bots/settings.html", bot=bots.get(current_team(), bot_id))
+    bot = bots.get(current_team(), bot_id)
+    return render_template(
+        "bots/settings.html",
+        bot=bot,
+        server=moving.server_of(bot.api_base_url),
+        move=moving.of_bot(bot_id),
+    )
 
 
 @bp.get("/<ulid:bot_id>/doctor")

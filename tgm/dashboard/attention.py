@@ -121,6 +121,12 @@ def _failing(bot: BotFacts, endpoint: EndpointFacts) -> Finding | None:
             "Waiting: %(pending)s."
         )
         action, (screen, place) = N_("Resume or remove it"), settings
+    elif endpoint.paused_because == "key":
+        sentence = N_(
+            "No API key of the program behind %(endpoint)s works any more, so TGM paused it. "
+            "Waiting: %(pending)s."
+        )
+        action, (screen, place) = N_("Resume or remove it"), settings
     elif endpoint.paused_because is not None:
         return None
     elif endpoint.failing_since is not None:

@@ -14,6 +14,9 @@ from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dashboard.charts import Sparkline, sparkline
+from tgm.dropin import reading as programs
+from tgm.dropin.lines import ready
+from tgm.dropin.tokens import virtual_token
 from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.example import curl_line
@@ -62,6 +65,7 @@ def detail(key_id: ULID) -> ResponseReturnValue:
     key, now = keys.get(current_team(), key_id), utcnow()
     return render_template(
         "keys/detail.html",
+        programs=programs.of_key(key, now),
         key=key,
         bots=_chosen(key),
         general_rate=runtime.settings.rate_limit_per_minute,
@@ -118,9 +122,18 @@ def _shown_once(key: ApiKey, secret: Secret) -> ResponseReturnValue:
     usable = bots.of_team(key.team_id) if key.all_bots else _chosen(key)
     bot_id = str(usable[0].id) if usable else None
     line = curl_line(request.url_root, bot_id, key.patterns, secret)
-    answer = make_response(
-        render_template("keys/made.html", key=key, secret=secret.value, line=line, bot_id=bot_id)
+    tokens = [(bot, virtual_token(bot.telegram_id, secret.value).value) for bot in usable]
+    page = render_template(
+        "keys/made.html",
+        key=key,
+        secret=secret.value,
+        line=line,
+        bot_id=bot_id,
+        tokens=tokens,
+        base_url=request.url_root.rstrip("/"),
+        lines=ready(request.url_root.rstrip("/"), tokens[0][1] if len(tokens) == 1 else None),
     )
+    answer = make_response(page)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -28,6 +28,7 @@ _HERE = Source.LOCAL
 _BECAUSE = {
     "gone": N_("It is paused: it answered 410, so it no longer wants updates."),
     "failing": N_("It is paused: nothing has reached it for three days."),
+    "key": N_("It is paused: no API key of its program works any more."),
     "person": N_("Somebody has paused it: its updates wait."),
 }
 

@@ -69,6 +69,15 @@ def start(team_id: ULID, bot_id: ULID, address: str, actor: Actor) -> Move:
     return move
 
 
+def hurry(team_id: ULID, bot_id: ULID) -> None:
+    """Let the move go on at once; does nothing where there is none. Raises NotFound."""
+    bots.get(team_id, bot_id)
+    with changing() as session:
+        move = session.get(Move, bot_id)
+        if move is not None:
+            move.next_at = utcnow()
+
+
 def turn_back(team_id: ULID, bot_id: ULID, actor: Actor) -> Move:
     """Let the bot go back to where it came from: it is taken in there next.
 

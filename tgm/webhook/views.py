@@ -12,8 +12,10 @@ from tgm.auth.access import current_actor, current_team, needs
 from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.returning import back
+from tgm.dropin import reading as programs
 from tgm.errors import sentence
 from tgm.extensions import runtime
+from tgm.keys import service as keys
 from tgm.refusals import beside_form
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Forbidden, NotFound, TgmError
@@ -43,6 +45,7 @@ def _page(bot_id: ULID, form: ActivateForm | None = None) -> str:
         reception=reception,
         endpoints=endpoints.of_bot(bot_id),
         stands=reading.by_endpoint(bot_id, utcnow()),
+        programs=programs.names(keys.of_team(bot.team_id)),
         summary=reading.summary(bot_id, utcnow()),
         kinds_count=len(UPDATE_KINDS),
         can_use_webhook=runtime.settings.webhook_base_url is not None,
