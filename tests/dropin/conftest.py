@@ -1,9 +1,10 @@
 """A program that knows nothing of TGM but a host and a token."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
+from flask import Flask
 
 from tests.fakes.serving import Got, Served
 from tests.proxy.conftest import bot, make_key, other_bot, team  # noqa: F401 - fixtures
@@ -52,3 +53,11 @@ def arrive(bot: Bot) -> Callable[..., None]:  # noqa: F811
     from tests.dropin.asking import arriving
 
     return arriving(runtime.relay.inbox, str(bot.id))
+
+
+@pytest.fixture
+def relay(app: Flask) -> Iterator[None]:
+    """What takes updates in and delivers them, at work."""
+    runtime.relay.start()
+    yield
+    runtime.relay.stop()

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import pytest
-from flask import Flask
 
 from tests.dropin.conftest import Library
 from tests.dropin.running import free_port, running
@@ -16,7 +15,6 @@ from tests.fakes.telegram import TOKEN, Recorded
 from tests.fakes.updates import TelegramWithUpdates, parameters, whole_body
 from tests.live.listening import wait_until
 from tgm.bots.models import Bot
-from tgm.extensions import runtime
 
 pytestmark = pytest.mark.given(WEBHOOK_ALLOWED_NETWORKS="127.0.0.0/8")
 
@@ -41,14 +39,6 @@ PRESS = "4242"
 def telegram() -> Iterator[TelegramWithUpdates]:
     with TelegramWithUpdates() as fake:
         yield fake
-
-
-@pytest.fixture
-def relay(app: Flask) -> Iterator[None]:
-    """What takes updates in and delivers them, at work."""
-    runtime.relay.start()
-    yield
-    runtime.relay.stop()
 
 
 @pytest.fixture
