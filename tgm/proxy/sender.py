@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,9 @@ from tgm.shared.clock import utcnow
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.5
-MOST_AT_ONCE = 32
+MOST_AT_ONCE = 64
+# So that a bot whose calls hang leaves room for others.
+_MOST_OF_A_BOT = 16
 # How far ahead a job takes its turn, so that calls which are held do not take every one.
 _AHEAD_SECONDS = 1.0
 
@@ -55,7 +58,7 @@ class Sender:
         self._clock = clock
         self._look_seconds = look_seconds
         self._room = Room("tgm-send", most_threads=MOST_AT_ONCE)
-        self._taken: set[int] = set()
+        self._taken: dict[int, str] = {}
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -84,12 +87,15 @@ class Sender:
 
     def _look(self) -> None:
         while not self._stopping.is_set():
+            begun = time.monotonic()
             self._woken.clear()
             try:
                 self.hand_out()
             except Exception:
                 log.exception("queued calls could not be looked for")
                 self._stopping.wait(1)
+            # A look that took long, since very many wait, is not repeated at once.
+            self._stopping.wait(min(0.2, 2 * (time.monotonic() - begun)))
             self._woken.wait(self._look_seconds)
 
     def hand_out(self) -> None:
@@ -101,8 +107,11 @@ class Sender:
                 # It waits until the bot is enabled, for a day at most.
                 continue
             for due in self._jobs.due(bot_id, self._clock(), 2 * MOST_AT_ONCE):
-                if len(self._taken) >= MOST_AT_ONCE:
-                    return
+                with self._lock:
+                    of_this = sum(taken == bot_id for taken in self._taken.values())
+                    is_full = len(self._taken) >= MOST_AT_ONCE
+                if is_full or of_this >= _MOST_OF_A_BOT:
+                    break
                 self._give_turn(bot, due)
 
     def _give_turn(self, bot: KnownBot, due: Due) -> None:
@@ -119,7 +128,7 @@ class Sender:
         except PaceReached:
             return
         with self._lock:
-            self._taken.add(due.seq)
+            self._taken[due.seq] = bot.id
         self._room.put(_Turn(self, due, slot))
 
     def end_turn(self, due: Due, slot: Slot | None = None) -> None:
@@ -127,25 +136,24 @@ class Sender:
         if slot is not None:
             self._pace.give_back(slot)
         with self._lock:
-            self._taken.discard(due.seq)
+            self._taken.pop(due.seq, None)
         self._woken.set()
 
     def send(self, due: Due, slot: Slot) -> None:
         """Make the call, if it is still to be made, and keep how it ended."""
-        now = self._clock()
         assert self._owner is not None, "it has started"  # noqa: S101
-        if slot.at > self._room.clock():
-            # Telegram has asked for a pause meanwhile.
-            self.end_turn(due, slot)
-            return
-        job = self._jobs.claim(due.seq, self._owner.id, now, now + self._maker.lease)
-        if job is None:
-            self.end_turn(due, slot)
-            return
+        is_used = False
         try:
-            self._maker.make(job, self._owner.id, self._clock)
+            if slot.at > self._room.clock():
+                # Telegram has asked for a pause meanwhile.
+                return
+            now = self._clock()
+            job = self._jobs.claim(due.seq, self._owner.id, now, now + self._maker.lease)
+            if job is not None:
+                is_used = True
+                self._maker.make(job, self._owner.id, self._clock)
         finally:
-            self.end_turn(due)
+            self.end_turn(due, None if is_used else slot)
 
 
 @dataclass(frozen=True)
