@@ -18,7 +18,7 @@ import pytest
 from tgm.settings import PROJECT
 
 LIBRARIES = Path(__file__).parent / "libraries"
-PATIENCE = 30
+PATIENCE = 60
 
 
 def command(program: str) -> list[str]:
