@@ -96,6 +96,7 @@ def test_what_was_chosen_stays_chosen_and_is_in_every_example(
     for name in CALLS:
         assert f"/bots/{bot.id}/" in found[name]
         assert '"X-API-Key: $TGM_API_KEY"' in found[name]
+    assert f"bot{bot.telegram_id}:${{TGM_API_KEY#tgm_live_}}/" in found["drop-in"]
     assert found["export"] == f"export TGM_API_KEY=tgm_live_...{key.last_four}"
     assert secret.value not in page
     assert key.digest not in page
@@ -186,10 +187,10 @@ def test_once_the_key_is_in_the_shell_every_example_runs_as_it_is(
     }
     export = found["export"].replace(f"tgm_live_...{key.last_four}", secret.value)
     assert export == f"export TGM_API_KEY={secret.value}"
-    for name in CALLS:
+    for name in (*CALLS, "drop-in"):
         ran = reader.run(f"{export}\n{found[name]}")
         assert ran.status == 200, f"{name}: {ran.text}"
     assert (folder / "gambar.jpg").read_bytes() == b"another picture"
     methods = ("sendMessage", "sendPhoto", "editMessageText")
-    assert [len(telegram.calls(method)) for method in methods] == [3, 1, 1]
+    assert [len(telegram.calls(method)) for method in methods] == [4, 1, 1]
     assert json.loads(telegram.calls("editMessageText")[0].body)["message_id"] == 42

@@ -21,6 +21,7 @@ from tests.webhook.delivering import a_deliverer, endpoint_at, work
 from tests.webhook.rows import make_delivery
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
+from tgm.dropin.tokens import virtual_token
 from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
@@ -110,6 +111,18 @@ def test_the_message_is_edited(reader: Reader, own: Own, telegram: FakeTelegram)
     assert (ran.status, ran.json["ok"]) == (200, True)
     sent = json.loads(telegram.calls("editMessageText")[0].body)
     assert sent == {"chat_id": 123456789, "message_id": 42, "text": "Pesan terbaru"}
+
+
+def test_telegrams_own_address_takes_a_token(
+    reader: Reader, own: Own, telegram: FakeTelegram
+) -> None:
+    token = virtual_token(int(TOKEN.partition(":")[0]), own.key).value
+    command = reader.copy("drop-in")
+    assert command.count("123456789:...") == 1
+    ran = reader.run(command.replace("123456789:...", token))
+    assert (ran.status, ran.json["ok"]) == (200, True)
+    sent = json.loads(telegram.calls("sendMessage")[0].body)
+    assert sent == {"chat_id": 123456789, "text": "Halo dunia!"}
 
 
 def test_the_file_is_downloaded(reader: Reader, own: Own, telegram: FakeTelegram) -> None:

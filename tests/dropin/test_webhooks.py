@@ -225,6 +225,15 @@ def test_a_key_that_expires_or_loses_the_bot_ends_it_too(
     assert settling.settle(utcnow()) == 1
 
 
+def test_a_token_in_the_programs_url_is_not_shown(
+    library: Library, receiver: Receiver, bot: Bot
+) -> None:
+    ask(library, "setWebhook", url=f"{receiver.url}/bot{library.token}")
+    (endpoint,) = endpoints.of_bot(bot.id)
+    assert endpoint.url.endswith(library.token)
+    assert endpoint.shown_url == f"{receiver.url}/bot[token]"
+
+
 def test_only_a_key_for_all_methods_may_answer_with_a_call(
     served: Served, bot: Bot, make_key: Callable[..., str], library: Library, receiver: Receiver
 ) -> None:

@@ -208,7 +208,7 @@ def _row(endpoint: Endpoint) -> dict[str, object]:
         "id": str(endpoint.id),
         "bot_id": str(endpoint.bot_id),
         "name": endpoint.name,
-        "url": endpoint.url,
+        "url": endpoint.shown_url,
         "events": endpoint.kinds,
         "state": "paused" if endpoint.is_paused else "active",
         "paused_because": endpoint.paused_because,

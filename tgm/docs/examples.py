@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from tgm.bots.models import Bot
 from tgm.keys.models import ApiKey
+from tgm.security.credentials import KEY_PREFIX
 
 VARIABLE = "TGM_API_KEY"
 
@@ -34,6 +35,13 @@ class Examples:
     def secret(self) -> str:
         """What stands for the key in a header."""
         return "tgm_live_..." if self.key is None else f"${VARIABLE}"
+
+    @property
+    def token(self) -> str:
+        """What stands for the bot and the key in Telegram's own addresses, for a shell."""
+        telegram_id = 123456789 if self.bot is None else self.bot.telegram_id
+        rest = "..." if self.key is None else f"${{{VARIABLE}#{KEY_PREFIX}}}"
+        return f"{telegram_id}:{rest}"
 
     @property
     def export(self) -> str:

@@ -13,6 +13,7 @@ from tgm.docs.examples import Examples
 from tgm.docs.forms import ChoiceForm
 from tgm.docs.openapi import document
 from tgm.docs.reference import CALLS, TABLES, addresses
+from tgm.dropin.lines import ready
 from tgm.extensions import runtime
 from tgm.i18n import chosen_language
 from tgm.keys import service as keys
@@ -40,6 +41,7 @@ def index() -> ResponseReturnValue:
         examples=examples,
         form=form,
         may_not=may_not,
+        lines=ready(examples.base_url),
         settings=runtime.settings,
     )
 

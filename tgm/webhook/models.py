@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
 
 from tgm.extensions import Base
+from tgm.security.redaction import redact
 from tgm.shared.ids import new_id
 from tgm.shared.types import RowNumber, UlidType, UtcDateTime
 
@@ -137,6 +138,11 @@ class Endpoint(Base):
     def is_paused(self) -> bool:
         """Whether its deliveries are held."""
         return self.paused_because is not None
+
+    @property
+    def shown_url(self) -> str:
+        """The URL for others to see: libraries may put their token into its path."""
+        return redact(self.url)
 
     def secret_place(self, column: str = "sealed_secret") -> str:
         """Return where a sealed secret belongs, for the vault."""
