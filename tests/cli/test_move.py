@@ -1,10 +1,12 @@
 """Moving a bot to another Bot API server on the command line."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.fakes.process import process
 from tests.fakes.telegram import TOKEN, FakeTelegram, Recorded, Reply, refusal, reply
 
 AT = "@tgm_test_bot"
@@ -92,3 +94,17 @@ def test_one_thing_at_a_time(run: Run, bot: str, options: tuple[str, ...]) -> No
 def test_an_address_that_is_none_is_refused(run: Run, bot: str, telegram: FakeTelegram) -> None:
     assert "http://" in run("bot", "move", bot, "--to", "somewhere").error
     assert not telegram.calls("logOut")
+
+
+def test_a_serving_tgm_goes_on_by_itself(
+    run: Run, bot: str, given: dict[str, str], new: FakeTelegram, tmp_path: Path
+) -> None:
+    asked = refusal(429, "Too Many Requests: retry after 1", retry_after=1)
+    new.always("getMe", once(asked, new))  # type: ignore[arg-type]
+    assert run("bot", "move", bot, "--to", new.url, "--no-wait").code == 1
+    with process({**given, "PORT": "0"}, tmp_path / "log") as serving:
+        new.wait_for(2, timeout=30)
+        # It ends what is under way first.
+        serving.end()
+    (row,) = run("bot", "list", "--json").json["bots"]
+    assert row["server"] == new.url

@@ -60,7 +60,7 @@ def test_a_bot_is_moved_and_watched(signed_in: FlaskClient, bot: Bot, new: FakeT
     assert new.url in page
     mover.go_on(utcnow())
     state = signed_in.get(f"{address(bot)}/state").text
-    assert "The server does not answer." in state
+    assert "could not be reached" in state
     assert "every 3s" in state
     assert "being moved" in signed_in.get(f"/dashboard/bots/{bot.id}").text
     new.always("getMe", reply({"ok": True, "result": new.bots[TOKEN]}))

@@ -71,4 +71,6 @@ def _facts(bot_id: ULID) -> dict[str, object]:
         "server": moving.server_of(bot.api_base_url),
         "old": moving.server_of(move.old_url) if move else "",
         "new": moving.server_of(move.new_url) if move else "",
+        # TGM's own sentences are known in the reader's language; Telegram's stay as they are.
+        "said": _(move.problem_text) if move and move.problem_text else "",
     }
