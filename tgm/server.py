@@ -17,6 +17,7 @@ from waitress.server import TcpWSGIServer, create_server
 from tgm import database
 from tgm.auth import service as people
 from tgm.auth import setup_link
+from tgm.bots import photos
 from tgm.connections import Channel
 from tgm.extensions import runtime
 from tgm.proxy.housekeeping import jobs
@@ -130,11 +131,17 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
         with app.app_context():
             receiving.check_due(utcnow())
 
+    def fetch_photo() -> None:
+        with app.app_context():
+            photos.fetch_due(utcnow())
+
     # Asking Telegram may take a minute where it is not reachable: nothing else waits for it.
-    asking = Job("check how bots receive", 60, check_receptions)
-    return Loop(jobs(runtime.request_log, runtime.idempotency) + runtime.relay.jobs()), Loop(
-        [asking]
-    )
+    asking = [
+        Job("check how bots receive", 60, check_receptions),
+        Job("fetch a bot's photo", 5, fetch_photo),
+    ]
+    own = jobs(runtime.request_log, runtime.idempotency) + runtime.relay.jobs()
+    return Loop(own), Loop(asking)
 
 
 def _announcement(own: str, link: str | None, as_json: bool) -> Iterator[str]:
