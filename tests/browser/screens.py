@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 # These lead elsewhere or need a link or a session of their own: tests of theirs open them.
 ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite"}
 # These are parts of a screen.
-PARTS = {"dashboard.testsend.chats"}
+PARTS = {"dashboard.testsend.chats", "dashboard.bots.photo"}
 
 
 def screens(app: Flask, values: Mapping[str, str] | None) -> list[str]:
