@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -187,6 +188,31 @@ def test_a_photo_that_cannot_be_downloaded_is_asked_for_again(
     assert fetch()
     assert photo_of(bot) is None
     assert fetch(photos.AGAIN + timedelta(minutes=1))
+
+
+@pytest.fixture
+def files_dir(tmp_path: Path, environ: dict[str, str]) -> Path:
+    """The folder of a local Bot API server; ask for it before `bot`."""
+    folder = tmp_path / "telegram-files"
+    (folder / TOKEN / "photos").mkdir(parents=True)
+    environ["TELEGRAM_FILES_DIR"] = str(folder)
+    return folder
+
+
+def test_a_local_servers_photo_is_read_from_its_folder_and_nothing_else_is(
+    files_dir: Path, bot: Bot, telegram: FakeTelegram
+) -> None:
+    telegram.add_photo(TOKEN, b"")
+    (files_dir / TOKEN / "photos" / "file_0.png").write_bytes(PNG)
+    (files_dir / "other.png").write_bytes(JPEG)
+    outside = reply({"ok": True, "result": {"file_path": f"{files_dir}/{TOKEN}/../other.png"}})
+    telegram.always("getFile", outside)
+    assert fetch()
+    assert photo_of(bot) is None
+    path = f"{files_dir}/{TOKEN}/photos/file_0.png"
+    telegram.always("getFile", reply({"ok": True, "result": {"file_path": path}}))
+    assert fetch(photos.AGAIN * 2)
+    assert photos.of_bot(bot.team_id, bot.id).content == PNG
 
 
 def test_a_bot_whose_token_is_refused_waits_for_a_day_or_a_new_token(

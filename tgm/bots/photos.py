@@ -86,7 +86,8 @@ def _fetch(bot_id: ULID, now: datetime) -> None:
         if size is not None and size.unique_id == known:
             _keep(bot_id, **asked)
             return
-        found = picture.download(telegram, token, size) if size else None
+        files_dir = runtime.settings.telegram_files_dir
+        found = picture.download(telegram, token, size, files_dir) if size else None
     _keep(
         bot_id,
         file_unique_id=found.unique_id if found else None,

@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tgm.telegram import local_files
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import Failure, TelegramUnreachable
 from tgm.telegram.token import BotToken
@@ -56,23 +58,43 @@ def newest(telegram: TelegramClient, token: BotToken) -> Size | None:
     return max(sizes, key=lambda size: size.pixels, default=None)
 
 
-def download(telegram: TelegramClient, token: BotToken, size: Size) -> Picture | None:
+def download(
+    telegram: TelegramClient, token: BotToken, size: Size, files_dir: Path | None
+) -> Picture | None:
     """Return the photo, None where it is too large or no picture that every browser shows.
 
-    Raises TelegramRefused and TelegramUnreachable.
+    With `files_dir`, a local Bot API server's folder, it is read from there. Raises TelegramRefused
+    and TelegramUnreachable.
     """
     found = telegram.call(token, "getFile", file_id=size.file_id)
     path = found.get("file_path") if isinstance(found, dict) else None
     if not isinstance(path, str):
         raise TelegramUnreachable(Failure.PROTOCOL)
-    with telegram.open_file(token, quote(path, errors="replace"), {}) as answer:
-        if answer.status != 200:
-            raise TelegramUnreachable(Failure.PROTOCOL)
-        content = answer.read_up_to(MOST_BYTES)
+    if files_dir is not None:
+        content = _from_disk(local_files.find(files_dir, token, local_files.relative(path, token)))
+    else:
+        content = _from_telegram(telegram, token, path)
     kind = content_type(content)
     if kind is None or len(content) > MOST_BYTES:
         return None
     return Picture(size.unique_id, kind, content)
+
+
+def _from_telegram(telegram: TelegramClient, token: BotToken, path: str) -> bytes:
+    with telegram.open_file(token, quote(path, errors="replace"), {}) as answer:
+        if answer.status != 200:
+            raise TelegramUnreachable(Failure.PROTOCOL)
+        return answer.read_up_to(MOST_BYTES)
+
+
+def _from_disk(path: Path | None) -> bytes:
+    try:
+        if path is not None:
+            with path.open("rb") as file:
+                return file.read(MOST_BYTES + 1)
+    except OSError:
+        pass
+    raise TelegramUnreachable(Failure.PROTOCOL)
 
 
 def content_type(content: bytes) -> str | None:
