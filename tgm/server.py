@@ -17,6 +17,7 @@ from waitress.server import TcpWSGIServer, create_server
 from tgm import database
 from tgm.auth import service as people
 from tgm.auth import setup_link
+from tgm.bots import photos
 from tgm.connections import Channel
 from tgm.dropin import settling
 from tgm.extensions import runtime
@@ -144,14 +145,20 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
         with app.app_context():
             mover.go_on(utcnow())
 
+    def fetch_photo() -> None:
+        with app.app_context():
+            photos.fetch_due(utcnow())
+
     # Asking Telegram may take a minute where it is not reachable: nothing else waits for it.
-    asking = Job("check how bots receive", 60, check_receptions)
+    asking = [
+        Job("check how bots receive", 60, check_receptions),
+        Job("fetch a bot's photo", 5, fetch_photo),
+    ]
     own = [*runtime.relay.jobs(), Job("end what dead keys receive", 1, settle_programs)]
-    moving = Job("move bots", 1, move_bots)
     return (
         Loop(jobs(runtime.request_log, runtime.idempotency) + own),
-        Loop([asking]),
-        Loop([moving]),
+        Loop(asking),
+        Loop([Job("move bots", 1, move_bots)]),
     )
 
 

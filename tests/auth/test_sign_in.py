@@ -80,7 +80,9 @@ def test_an_account_opens_only_by_its_own_password(owner: Person) -> None:
     assert not is_right(PASSWORD + " ", kept)
 
 
-def test_nothing_but_the_pages_looks_outlives_the_sign_in(client: FlaskClient, owner: Person) -> None:
+def test_nothing_but_the_pages_looks_outlives_the_sign_in(
+    client: FlaskClient, owner: Person
+) -> None:
     with client.session_transaction() as session:
         session.update(language="id", theme="dark", planted="before")
     sign_in(client, OWNER, PASSWORD)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 # written: tests of theirs open them.
 ELSEWHERE = {"auth.sign_in", "auth.second_step", "auth.setup", "auth.invite", "docs.api"}
 # These are parts of a screen.
-PARTS = {"dashboard.moving.state", "dashboard.testsend.chats"}
+PARTS = {"dashboard.moving.state", "dashboard.testsend.chats", "dashboard.bots.photo"}
 
 
 def screens(app: Flask, values: Mapping[str, str] | None) -> list[str]:

@@ -7,6 +7,7 @@ from ulid import ULID
 
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
 from tests.making import PASSWORD
+from tests.pictures import a_png
 from tests.webhook.rows import (
     an_update,
     make_attempt,
@@ -18,6 +19,7 @@ from tgm.audit.service import Actor
 from tgm.auth import service as people
 from tgm.auth.roles import Role
 from tgm.auth.service import Person
+from tgm.bots import photos
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.extensions import runtime
@@ -81,6 +83,10 @@ def make_stock(owner: Person, telegram: FakeTelegram) -> Stock:
     telegram.add_bot(OTHER_TOKEN, LONG_NAME, "tgm_gudang_yogyakarta_bot")
     bot = bots.add(team, TOKEN, "Kasir", actor)
     warehouse = bots.add(team, OTHER_TOKEN, None, actor)
+    telegram.add_photo(TOKEN, a_png())
+    # Each is asked about in its turn.
+    assert photos.fetch_due(utcnow())
+    assert photos.fetch_due(utcnow())
     bots.disable(team, warehouse.id, actor)
     key, _ = keys.make(team, Rights("Shop"), actor)
     only = frozenset({bot.id, warehouse.id})

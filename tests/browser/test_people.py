@@ -152,7 +152,7 @@ def test_the_qr_code_is_black_on_white_in_both_themes(owners: Page) -> None:
     owners.goto("/dashboard/account/two-step")
     code = owners.get_by_role("img", name="QR code")
     for scheme in ("light", "dark"):
-        owners.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        owners.emulate_media(color_scheme=scheme)
         colours = code.evaluate(
             """code => [...code.querySelectorAll("path")].map(path => {
               const style = getComputedStyle(path);

@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
+from tgm.bots.avatar import Avatar
 from tgm.dashboard.attention import Finding, Kind
-from tgm.dashboard.cards import COLOURS, Card, of_bots
+from tgm.dashboard.cards import Card, of_bots
 from tgm.dashboard.known import BotFacts, EndpointFacts
 from tgm.dashboard.standing import MOST_COUNTED
 from tgm.proxy.figures import Totals
@@ -60,14 +59,6 @@ def test_it_counts_what_needs_a_person_of_this_bot_alone() -> None:
     assert (card.broken, card.to_look_at) == (1, 2)
 
 
-@pytest.mark.parametrize(
-    ("name", "initial"),
-    [("Kasir", "K"), ("toko ani", "T"), ("🤖 robot", "R"), ("éclair", "É"), ("…", "?")],
-)
-def test_its_first_letter_stands_for_it(name: str, initial: str) -> None:
-    assert card_of(replace(BOT, name=name)).initial == initial
-
-
-def test_its_colour_stays_the_same_when_it_is_renamed() -> None:
-    assert card_of(BOT).colour == card_of(replace(BOT, name="Other")).colour
-    assert card_of(BOT).colour in range(COLOURS)
+def test_its_photo_stands_for_it() -> None:
+    assert card_of(BOT).avatar == Avatar(BOT.id, "Kasir")
+    assert card_of(replace(BOT, photo="one")).avatar.photo == "one"

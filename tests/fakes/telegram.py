@@ -90,7 +90,8 @@ def refusal(status: int, description: str, **parameters: object) -> Reply:
 class FakeTelegram(Listener):
     """The server. Use it as a context; `url` is its base address.
 
-    `bots` are those it knows, by token; `files` the downloads, by path below the bot's folder.
+    `bots` are those it knows, by token; `files` the downloads, by path below the bot's folder;
+    `photos` the bots' own, by token.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -99,6 +100,7 @@ class FakeTelegram(Listener):
         self.requests: list[Recorded] = []
         self.bots: dict[str, dict[str, Any]] = {}
         self.files: dict[str, bytes] = {}
+        self.photos: dict[str, list[dict[str, Any]]] = {}
         self.connections = 0
         self._next: deque[Reply] = deque()
         self._always: dict[str, Reply | Callable[[Recorded], Reply]] = {}
@@ -116,6 +118,21 @@ class FakeTelegram(Listener):
             "username": username,
             "can_join_groups": True,
         }
+
+    def add_photo(self, token: str, content: bytes, name: str = "one") -> None:
+        """Give a bot a photo, in the three sizes that Telegram makes; all hold the same bytes."""
+        self.photos[token] = [
+            {
+                "file_id": f"{name}-{pixels}",
+                "file_unique_id": f"{name}_{pixels}",
+                "width": pixels,
+                "height": pixels,
+                "file_size": len(content),
+            }
+            for pixels in (160, 320, 640)
+        ]
+        for size in self.photos[token]:
+            self.files[f"photos/{size['file_id']}"] = content
 
     @property
     def url(self) -> str:
@@ -183,7 +200,8 @@ class FakeTelegram(Listener):
                 return
 
     def _answer(self, recorded: Recorded) -> Reply:
-        if self._next:
+        # A server asks for photos in its own time: a script for other calls must not run out by it.
+        if self._next and recorded.method != "getUserProfilePhotos":
             return self._next.popleft()
         scripted = self._always.get(recorded.method)
         if scripted is not None:
@@ -194,7 +212,19 @@ class FakeTelegram(Listener):
         token = path.split("/")[1].removeprefix("bot") if path.startswith("/bot") else ""
         if token not in self.bots:
             return refusal(401, "Unauthorized")
+        if recorded.method == "getUserProfilePhotos":
+            photos = [self.photos[token]] if token in self.photos else []
+            return reply({"ok": True, "result": {"total_count": len(photos), "photos": photos}})
+        if recorded.method == "getFile":
+            return self._file_facts(recorded)
         return self._call(token, recorded.method.lower())
+
+    def _file_facts(self, recorded: Recorded) -> Reply:
+        file_id = json.loads(recorded.body or b"{}").get("file_id")
+        path = f"photos/{file_id}"
+        if path not in self.files:
+            return refusal(400, "Bad Request: invalid file_id")
+        return reply({"ok": True, "result": {"file_id": file_id, "file_path": path}})
 
     def _file(self, path: str) -> Reply:
         token, _, name = path.partition("/")

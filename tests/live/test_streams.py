@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from html import unescape
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -14,6 +15,7 @@ from flask.testing import FlaskClient
 from ulid import ULID
 
 from tests.browsing import csrf_token
+from tests.fakes.process import process
 from tests.fakes.serving import Served
 from tests.fakes.telegram import FakeTelegram, Recorded, Reply, reply
 from tests.live.listening import AGENT, ask, cookie_of, listening, wait_until
@@ -307,3 +309,18 @@ def test_streams_end_when_the_hub_stops(served: Served, hub: Hub, cookie: str) -
         hub.stop()
         stream.wait_for_end()
     assert "tgm-live" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_process_ends_promptly_with_streams_open(
+    environ: dict[str, str], cookie: str, tmp_path: Path
+) -> None:
+    with process(environ, tmp_path / "log") as running, ExitStack() as stack:
+        streams = [stack.enter_context(listening(running.served, LIST, cookie)) for _ in range(5)]
+        for stream in streams:
+            stream.wait_for_page("No deliveries yet")
+        began = time.monotonic()
+        assert running.end() == 0
+        assert time.monotonic() - began < 10
+        for stream in streams:
+            stream.wait_for_end()
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -123,7 +123,7 @@ def test_the_token_is_in_no_answer_however_long(
     assert TOKEN not in str(program.call("getMe").headers)
 
 
-@pytest.mark.parametrize("method", ["getFile", "GETWEBHOOKINFO"])
+@pytest.mark.parametrize("method", ["getFile", "GETFILE"])
 def test_what_cannot_be_looked_into_does_not_pass(
     program: Program, telegram: FakeTelegram, method: str
 ) -> None:
@@ -218,7 +218,7 @@ def test_a_long_answer_that_breaks_off_does_not_end_as_if_whole(
     else:
         telegram.replies(chunked(BIG, size=5000, whole=False))
     with pytest.raises(http.client.IncompleteRead):
-        program.call("getUpdates")
+        program.call("getStickerSet")
 
 
 def test_a_caller_that_goes_away_frees_everything(program: Program, telegram: FakeTelegram) -> None:

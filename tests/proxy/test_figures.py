@@ -82,7 +82,7 @@ def test_a_call_counts_as_soon_as_it_is_answered(
     program: Program, team: ULID, telegram: FakeTelegram
 ) -> None:
     program.call("getMe")
-    program.call("setWebhook")
+    program.call("logOut")
     telegram.replies(refusal(400, "Bad Request"), Reply(b"", close=True))
     program.call("sendMessage")
     program.call("sendMessage")

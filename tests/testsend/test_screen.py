@@ -85,9 +85,7 @@ def test_a_row_and_a_button_are_added_to_the_keyboard(press: Press) -> None:
     assert 'name="kb-0-1-text"' in page
 
 
-@pytest.mark.parametrize(
-    "do", ["button-99999999999999999999", "button-x", "button-²", "nothing", ""]
-)
+@pytest.mark.parametrize("do", ["button-" + "9" * 5000, "button-x", "button-²", "nothing", ""])
 def test_a_strange_wish_changes_nothing(press: Press, do: str) -> None:
     page = press(to="/form", do=do, kb__0__0__text="Ya").text
     assert 'name="kb-0-1-text"' not in page

@@ -368,3 +368,66 @@ def test_a_post_without_the_forms_token_replays_nothing(
     assert signed_in.post(f"{LIST}/{delivery.id}/replay").status_code == 400
     assert signed_in.post(f"{LIST}/replay").status_code == 400
     assert shown(signed_in) == [1]
+
+
+def test_a_bots_tab_shows_its_own_deliveries_only(
+    signed_in: FlaskClient, team: ULID, bot: Bot, endpoint: Endpoint, telegram: FakeTelegram
+) -> None:
+    telegram.add_bot(OTHER_TOKEN, "Other bot", "tgm_other_bot")
+    other = make_endpoint(bots.add(team, OTHER_TOKEN, None, COMMAND_LINE).id, "Gudang")
+    make_delivery(endpoint, an_update(101))
+    make_delivery(other, an_update(102))
+    tab = f"/dashboard/bots/{bot.id}/deliveries"
+    page = signed_in.get(tab).text
+    assert ">101</a>" in page
+    assert ">102</a>" not in page
+    assert "Gudang" not in page
+    assert f'href="{LIST}/replay?bot={bot.id}"' in page
+    assert signed_in.get(f"{tab}?bot={other.bot_id}").text.count(">102</a>") == 0
+    assert signed_in.get(f"/dashboard/bots/{new_id()}/deliveries").status_code == 404
+
+
+def test_a_delivery_opens_beside_the_list(
+    signed_in: FlaskClient, endpoint: Endpoint, foreign: Delivery
+) -> None:
+    delivery = make_delivery(endpoint, an_update(101))
+    page = signed_in.get(f"{LIST}?open={delivery.id}&state=due").text
+    panel = page.split('id="detail-panel"')[1]
+    assert "Update 101" in panel
+    assert f'href="{LIST}?state=due" data-close-panel' in panel
+    part = signed_in.get(f"{LIST}/{delivery.id}?in=panel", headers=HTMX).text
+    assert "update-json" in part
+    assert "<h1" not in part
+    for odd in (foreign.id, new_id(), "x"):
+        answer = signed_in.get(f"{LIST}?open={odd}")
+        assert answer.status_code == 200
+        assert "update-json" not in answer.text
+
+
+def test_a_test_update_goes_to_the_chosen_endpoint(
+    signed_in: FlaskClient, bot: Bot, endpoint: Endpoint, foreign: Delivery
+) -> None:
+    make_endpoint(bot.id, "Paused", paused_because="person")
+    page = signed_in.get(f"{LIST}/test").text
+    assert "Toko" in page
+    assert "Paused" not in page
+    assert "Warung" not in page
+    answer = submit(signed_in, f"{LIST}/test", to=str(endpoint.id), what="button")
+    assert answer.status_code == 303
+    shown_page = signed_in.get(answer.headers["Location"]).text
+    assert "callback_query" in shown_page
+    for wrong in (str(foreign.endpoint_id), "", "x"):
+        assert submit(signed_in, f"{LIST}/test", to=wrong, what="button").status_code == 422
+
+
+def test_without_an_endpoint_no_test_update_can_be_sent(signed_in: FlaskClient) -> None:
+    assert "No endpoint takes updates" in signed_in.get(f"{LIST}/test").text
+
+
+def test_an_attempt_that_is_far_away_is_waited_for_with_patience(
+    signed_in: FlaskClient, endpoint: Endpoint
+) -> None:
+    near = make_delivery(endpoint, an_update(1), next_at=utcnow())
+    far = make_delivery(endpoint, an_update(2), next_at=utcnow() + timedelta(hours=1))
+    assert 'hx-trigger="every 2s"' in signed_in.get(f"{LIST}/{near.id}").text
+    assert 'hx-trigger="every 15s"' in signed_in.get(f"{LIST}/{far.id}").text

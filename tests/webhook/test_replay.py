@@ -156,6 +156,19 @@ def test_an_update_that_was_replayed_before_is_replayed_once(
     assert [made.origin_id for made in replays()] == [origin.id, first.id]
 
 
+def test_it_is_told_beforehand_how_many_a_replay_makes(team: ULID, bot: Bot) -> None:
+    for first, name in ((1, "Shop"), (10, "Archive")):
+        endpoint = make_endpoint(bot.id, name)
+        for origin in [done(endpoint, first + number) for number in range(3)][:2]:
+            for _ in range(2):
+                made = replay_one(team, origin.id, ANI)
+                with writing() as session:
+                    session.get_one(Delivery, made.seq).state = State.DELIVERED
+    for wanted, number in ((Filter(), 6), (Filter(chat=7), 0), (Filter(text="10"), 1)):
+        assert matching(team, wanted) == number
+        assert replay_all(team, wanted, ANI) == number
+
+
 def test_replays_keep_the_order_in_which_the_updates_came(team: ULID, endpoint: Endpoint) -> None:
     origins = [done(endpoint, number) for number in range(1, 26)]
     # The first was replayed already: its place is still the first.

@@ -1,8 +1,8 @@
-"""A bot, as TGM knows it."""
+"""A bot, as TGM knows it, and its photo."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
 
@@ -44,6 +44,27 @@ class Bot(Base):
     def token_place(self) -> str:
         """Where the sealed token belongs: sealed anywhere else, it cannot be opened."""
         return token_place(str(self.id))
+
+
+class BotPhoto(Base):
+    """A bot's own photo, and when Telegram is asked for it next; made with the bot.
+
+    `file_unique_id` is Telegram's name for the photo. It, `content_type` and `content` are None
+    together, where the bot has no photo that can be shown. `fetched_at` is when Telegram answered
+    last, None before it has.
+    """
+
+    __tablename__ = "bot_photos"
+    __table_args__ = (Index("ix_bot_photos_next_at", "next_at"),)
+
+    bot_id: Mapped[ULID] = mapped_column(
+        ForeignKey("bots.id", ondelete="CASCADE"), primary_key=True
+    )
+    content_type: Mapped[str | None] = mapped_column(String(16))
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    file_unique_id: Mapped[str | None] = mapped_column(String(64))
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def token_place(bot_id: str) -> str:

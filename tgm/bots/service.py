@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from ulid import ULID
@@ -11,7 +11,7 @@ from ulid import ULID
 from tgm.audit.service import Actor, record
 from tgm.bots import names, profile
 from tgm.bots.change import changing
-from tgm.bots.models import Bot, token_place
+from tgm.bots.models import Bot, BotPhoto, token_place
 from tgm.bots.tokens import opened
 from tgm.extensions import db, runtime
 from tgm.security.vault import Vault
@@ -85,6 +85,8 @@ def add(team_id: ULID, token_text: str, name: str | None, actor: Actor) -> Bot:
             # Whether the bot is here already is asked only now, with a token that Telegram knows:
             # a guess must not find out which bots an installation has.
             session.flush()
+            # Its photo is fetched in the background, soon.
+            session.add(BotPhoto(bot_id=bot_id, next_at=bot.created_at))
             _record(session, actor, "bot.added", bot, username=bot.username)
     except IntegrityError:
         raise Conflict(N_("This bot has already been added to this TGM."), field="token") from None
@@ -141,6 +143,8 @@ def replace_token(team_id: ULID, bot_id: ULID, token_text: str, actor: Actor) ->
         bot = _find(session, team_id, bot_id)
         bot.sealed_token = runtime.vault.seal(token.value, place=bot.token_place)
         bot.username = found.username
+        photo = update(BotPhoto).where(BotPhoto.bot_id == bot_id)
+        session.execute(photo.values(next_at=utcnow()))
         _record(session, actor, "bot.token_replaced", bot)
     return bot
 

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta
 from flask_babel import gettext as _
@@ -14,7 +23,9 @@ from ulid import ULID
 
 from tgm.auth.access import current_actor, current_team, may, needs
 from tgm.auth.roles import Role
+from tgm.bots import photos
 from tgm.bots import service as bots
+from tgm.bots.avatar import Avatar
 from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
 from tgm.bots.returning import back
@@ -36,12 +47,22 @@ def has_screen(endpoint: str) -> bool:
     return endpoint in current_app.view_functions
 
 
+@bp.app_template_global()
+def avatar_of(bot: Bot) -> Avatar:
+    """Return what stands for the bot at the head of its pages."""
+    return photos.avatars([bot])[bot.id]
+
+
 @bp.get("")
 def index() -> ResponseReturnValue:
     """List the team's bots."""
     team = current_team()
+    found = bots.of_team(team)
     return render_template(
-        "bots/index.html", bots=bots.of_team(team), standings=overview.by_bot(team)
+        "bots/index.html",
+        bots=found,
+        avatars=photos.avatars(found),
+        standings=overview.by_bot(team),
     )
 
 
@@ -74,6 +95,19 @@ def detail(bot_id: ULID) -> ResponseReturnValue:
         totals=totals,
         move=moving.of_bot(bot_id),
     )
+
+
+@bp.get("/<ulid:bot_id>/photo")
+def photo(bot_id: ULID) -> ResponseReturnValue:
+    """Send the bot's photo. Pages name the photo in the address: another one has another."""
+    found = photos.of_bot(current_team(), bot_id)
+    answer = Response(found.content, mimetype=found.content_type)
+    # The bytes are a stranger's: whatever they were, nothing in them may act.
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    answer.cache_control.private = True
+    answer.cache_control.max_age = int(photos.EVERY.total_seconds())
+    answer.set_etag(found.unique_id)
+    return answer.make_conditional(request)
 
 
 @bp.get("/<ulid:bot_id>/settings")

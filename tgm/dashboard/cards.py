@@ -6,13 +6,12 @@ from datetime import datetime
 
 from ulid import ULID
 
+from tgm.bots.avatar import Avatar
 from tgm.dashboard.attention import Finding
 from tgm.dashboard.known import BotFacts
 from tgm.dashboard.standing import MOST_COUNTED
 from tgm.proxy.figures import Totals
 from tgm.webhook.models import Mode
-
-COLOURS = 6
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Card:
     name: str
     username: str
     is_disabled: bool
+    photo: str | None
     mode: Mode | None
     is_held: bool
     has_problem: bool
@@ -40,14 +40,9 @@ class Card:
     to_look_at: int
 
     @property
-    def initial(self) -> str:
-        """The letter that stands for the bot."""
-        return next((sign for sign in self.name if sign.isalnum()), "?").upper()
-
-    @property
-    def colour(self) -> int:
-        """Which of the few colours the bot has: always the same one."""
-        return int(self.id) % COLOURS
+    def avatar(self) -> Avatar:
+        """What stands for the bot."""
+        return Avatar(self.id, self.name, self.photo)
 
     @property
     def failing_at_least(self) -> bool:
@@ -78,6 +73,7 @@ def _card(bot: BotFacts, totals: Totals, findings: Sequence[Finding]) -> Card:
         name=bot.name,
         username=bot.username,
         is_disabled=bot.is_disabled,
+        photo=bot.photo,
         mode=bot.mode,
         is_held=bot.is_held,
         has_problem=bot.problem is not None,

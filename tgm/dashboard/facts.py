@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from ulid import ULID
 
 from tgm.audit.models import AuditEntry
-from tgm.bots.models import Bot
+from tgm.bots.models import Bot, BotPhoto
 from tgm.dashboard import standing
 from tgm.dashboard.known import BotFacts, CallFacts, KeyFacts, Seen
 from tgm.extensions import db, runtime
@@ -61,6 +61,7 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
                 name=row.name,
                 username=row.username,
                 is_disabled=row.disabled_at is not None,
+                photo=row.file_unique_id,
                 mode=row.mode,
                 problem=row.problem,
                 problem_text=row.problem_text,
@@ -84,6 +85,8 @@ def _bots() -> Query:
     columns = (Reception.mode, Reception.problem, Reception.problem_text, Reception.is_paused)
     return (
         select(Bot.id, Bot.name, Bot.username, Bot.disabled_at, Reception.acknowledge, *columns)
+        .add_columns(BotPhoto.file_unique_id)
+        .outerjoin(BotPhoto, BotPhoto.bot_id == Bot.id)
         .outerjoin(Reception, Reception.bot_id == Bot.id)
         .where(Bot.team_id == _TEAM)
         .order_by(func.lower(Bot.name), Bot.id)

@@ -55,13 +55,14 @@ class CallFacts:
 class BotFacts:
     """How a bot stands. `mode` is None while TGM does not receive its updates.
 
-    `is_held` tells that a person has paused its deliveries.
+    `is_held` tells that a person has paused its deliveries, `photo` which photo it has.
     """
 
     id: ULID
     name: str
     username: str = ""
     is_disabled: bool = False
+    photo: str | None = None
     mode: Mode | None = None
     problem: str | None = None
     problem_text: str | None = None

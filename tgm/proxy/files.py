@@ -11,10 +11,10 @@ from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.forward import get_file
 from tgm.proxy.target import FILE_NOT_FOUND, FileTarget
 from tgm.shared.errors import NotFound, TgmError
+from tgm.telegram import local_files
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.token import BotToken
 
-_SERVERS_OWN = (".binlog", ".sqlite", ".db", "-wal", "-shm", "-journal")
 _PASSED_ON = {
     "HTTP_RANGE": "Range",
     "HTTP_IF_RANGE": "If-Range",
@@ -36,26 +36,12 @@ def download(
     nowhere else, unless the bot is at Telegram's own server. Raises NotFound, TelegramUnreachable.
     """
     if files_dir is not None and not telegram.is_cloud(token):
-        return _from_disk(_find(files_dir, token, target.path), environ)
+        found = local_files.find(files_dir, token, target.path)
+        if found is None:
+            raise NotFound(FILE_NOT_FOUND)
+        return _from_disk(found, environ)
     headers = {name: environ[key] for key, name in _PASSED_ON.items() if key in environ}
     return get_file(telegram, token, target.quoted, headers)
-
-
-def _find(files_dir: Path, token: BotToken, path: str) -> Path:
-    for name in (token.value, token.value.replace(":", "~")):
-        folder = (files_dir / name).resolve()
-        found = (folder / path).resolve()
-        # Resolved first: a link that leads out of the bot's folder is not followed.
-        is_inside = found.is_relative_to(folder)
-        if is_inside and _is_download(found.relative_to(folder)) and found.is_file():
-            return found
-    raise NotFound(FILE_NOT_FOUND)
-
-
-def _is_download(path: Path) -> bool:
-    # What users sent lies in folders, by kind. Beside those the server keeps its own session, which
-    # is worth as much as the token.
-    return len(path.parts) > 1 and not path.name.endswith(_SERVERS_OWN)
 
 
 def _from_disk(path: Path, environ: Mapping[str, Any]) -> ProxyAnswer:

@@ -24,6 +24,8 @@ class RequestLogEntry(Base):
         Index("ix_request_log_team_id_id", "team_id", "id"),
         Index("ix_request_log_bot_id_id", "bot_id", "id"),
         Index("ix_request_log_key_id_id", "key_id", "id"),
+        # A method that nobody calls would else be looked for in every row.
+        Index("ix_request_log_team_id_method_id", "team_id", "method", "id"),
     )
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True)

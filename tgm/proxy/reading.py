@@ -5,8 +5,8 @@ from ulid import ULID
 
 from tgm.extensions import db, runtime
 from tgm.proxy.models import RequestLogEntry
-from tgm.proxy.requestlog import row_number
 from tgm.shared.errors import N_, NotFound
+from tgm.shared.paging import row_number
 
 _NO_CALL = N_("There is no such call.")
 

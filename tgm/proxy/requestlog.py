@@ -118,14 +118,6 @@ def _insert(connection: Connection, rows: list[LogRow]) -> None:
         )
 
 
-def row_number(text: str) -> int:
-    """Return the row that `text` names. Raises ValueError for what no row can have."""
-    number = int(text)
-    if not 0 <= number < 2**63:
-        raise ValueError
-    return number
-
-
 @dataclass(frozen=True)
 class Filter:
     """What the dashboard shows of the log; None where it does not matter.

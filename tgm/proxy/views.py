@@ -21,6 +21,7 @@ from tgm.live.following import follow, wants_events
 from tgm.proxy import reading, requestlog
 from tgm.proxy.forms import FilterForm
 from tgm.shared.errors import NotFound
+from tgm.shared.paging import row_number
 
 # The list stands in two places: the team's own address, and the tab of each bot.
 bp = Blueprint("requests", __name__)
@@ -47,7 +48,7 @@ def detail(row_id: str) -> ResponseReturnValue:
 
 
 def _list(bot: Bot | None) -> ResponseReturnValue:
-    before = request.args.get("before", type=requestlog.row_number)
+    before = request.args.get("before", type=row_number)
     if before is None and wants_events():
         return follow("requests", reading.mark)
     team = current_team()

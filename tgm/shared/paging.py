@@ -19,3 +19,14 @@ def page_of(found: Iterable[Row], size: int) -> Page[Row]:
     """Make a page from a query that was limited to `size` + 1 rows."""
     rows = list(found)
     return Page(rows[:size], has_more=len(rows) > size)
+
+
+def row_number(text: str) -> int:
+    """Return the row that `text` names. Raises ValueError for what no row can have.
+
+    The databases keep 64 bits, and a larger number in a query is an error, not an empty page.
+    """
+    number = int(text)
+    if not 0 <= number < 2**63:
+        raise ValueError
+    return number

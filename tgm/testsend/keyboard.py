@@ -10,6 +10,7 @@ from tgm.shared.errors import N_, Invalid
 FIELD = "reply_markup"
 MOST_DATA_BYTES = 64
 _NAME = re.compile(r"kb-([0-9]{1,2})-([0-9]{1,2})-(?:text|to)", re.ASCII)
+_MORE = re.compile(r"button-([0-9]{1,2})", re.ASCII)
 _URL = re.compile(r"(?:https?|tg)://", re.IGNORECASE)
 
 
@@ -104,6 +105,12 @@ def _read(button: object) -> Button | None:
 def with_row(rows: Rows) -> Rows:
     """Return the rows with an empty one more."""
     return (*rows, (Button(),))
+
+
+def row_of(pressed: str) -> int | None:
+    """Return the row whose "Add a button" was pressed, None for any other button."""
+    found = _MORE.fullmatch(pressed)
+    return int(found[1]) if found else None
 
 
 def with_button(rows: Rows, number: int) -> Rows:

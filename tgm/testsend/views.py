@@ -116,8 +116,8 @@ def form() -> ResponseReturnValue:
     elif do == "row":
         rows = keyboard.with_row(screen.rows)
         screen.draft = replace(screen.draft, rows=rows)
-    elif do.startswith("button-") and do[7:].isdecimal():
-        rows = keyboard.with_button(screen.rows, int(do[7:]))
+    elif (row := keyboard.row_of(do)) is not None:
+        rows = keyboard.with_button(screen.rows, row)
         screen.draft = replace(screen.draft, rows=rows)
     status = 422 if screen.errors else 200
     return _page(screen), status, {"HX-Replace-Url": screen.address} if _is_part() else {}

@@ -20,6 +20,7 @@ from tgm.live.following import follow, wants_events
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict, NotFound
 from tgm.shared.ids import parse_id
+from tgm.shared.paging import row_number
 from tgm.webhook import endpoints, reading, replay, samples
 from tgm.webhook.forms import FilterForm, SureForm, TestForm
 from tgm.webhook.models import OPEN
@@ -134,7 +135,7 @@ def _asked(bot: Bot | None) -> _Asked:
 
 
 def _list(bot: Bot | None) -> ResponseReturnValue:
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=row_number)
     if before is None and wants_events():
         return follow("deliveries", reading.mark)
     asked = _asked(bot)

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
@@ -192,6 +193,13 @@ class Delivery(Base):
         Index("ix_deliveries_update_seq", "update_seq"),
         Index("ix_deliveries_endpoint_id_seq", "endpoint_id", "seq"),
         Index("ix_deliveries_bot_id_seq", "bot_id", "seq"),
+        # The few replays among the many: none of the others costs it anything.
+        Index(
+            "ix_deliveries_replays",
+            "update_seq",
+            sqlite_where=text("origin_id IS NOT NULL"),
+            postgresql_where=text("origin_id IS NOT NULL"),
+        ),
         UniqueConstraint("id"),
     )
 

@@ -58,8 +58,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_delivery_figures_step_at", "delivery_figures", ["step", "at"])
+    op.create_index("ix_request_log_team_id_method_id", "request_log", ["team_id", "method", "id"])
+    op.create_index(
+        "ix_deliveries_replays",
+        "deliveries",
+        ["update_seq"],
+        sqlite_where=sa.text("origin_id IS NOT NULL"),
+        postgresql_where=sa.text("origin_id IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_deliveries_replays", "deliveries")
+    op.drop_index("ix_request_log_team_id_method_id", "request_log")
     op.drop_table("delivery_figures")
     op.drop_table("request_figures")
