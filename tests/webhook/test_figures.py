@@ -30,8 +30,9 @@ from tgm.proxy import counting as calls
 from tgm.shared.spans import FIVE_MINUTES, HOUR, SPANS
 from tgm.webhook import counting, endpoints, figures, forgetting
 from tgm.webhook.delivery import Deliverer
+from tgm.webhook.figure_models import DeliveryFigure, Outcome
 from tgm.webhook.figures import DeliveryTotals, Series
-from tgm.webhook.models import Delivery, DeliveryFigure, Endpoint, Outcome, State
+from tgm.webhook.models import Delivery, Endpoint, State
 from tgm.webhook.recording import Ended, Recorder
 from tgm.webhook.replay import replay_one
 from tgm.webhook.schedule import RETRIES

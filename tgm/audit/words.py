@@ -23,6 +23,7 @@ GROUPS = (
             "bot.pace": _("Telegram's pace turned on or off"),
             "bot.renamed": _("Bot renamed"),
             "bot.token_replaced": _("Bot's token replaced"),
+            "consumer.began": _("Program began to receive"),
             "receiving.acknowledge": _("Chosen when button presses are answered"),
             "receiving.ended": _("Bot handed back"),
             "receiving.paused": _("Bot's deliveries held"),
@@ -93,12 +94,14 @@ ACTIONS = {action: words for _about, acts in GROUPS for action, words in acts.it
 ACTORS = {
     "command line": _("the command line"),
     "API key": _("an API key"),
+    "TGM": _("TGM itself"),
     "unknown": _("somebody unknown"),
 }
 
 DETAILS = {
     "after": _("after"),
     "before": _("before"),
+    "because": _("because"),
     "bot": _("bot"),
     "bots": _("bots"),
     "deliveries": _("deliveries"),
@@ -107,6 +110,7 @@ DETAILS = {
     "host": _("host"),
     "invited_by": _("invited by"),
     "keeps_pace": _("on"),
+    "key": _("API key"),
     "kind": _("kind"),
     "kinds": _("kinds"),
     "methods": _("methods"),
@@ -117,6 +121,7 @@ DETAILS = {
     "reason": _("reason"),
     "role": _("role"),
     "rotated_from": _("rotated from"),
+    "server": _("server"),
     "sessions": _("sessions"),
     "successor": _("successor"),
     "takes_answers": _("its answers may name a method"),
@@ -143,10 +148,32 @@ _VALUES = {
     "unknown account": _("unknown account"),
     "key_revoked": _("the key is revoked"),
     "key_expired": _("the key has expired"),
+    "no_key": _("no API key of its program works any more"),
 }
-_IN_WORDS = {"after", "before", "keeps_pace", "role", "takes_answers", "mode", "when", "reason"}
+_IN_WORDS = {
+    "after",
+    "because",
+    "before",
+    "keeps_pace",
+    "mode",
+    "reason",
+    "role",
+    "takes_answers",
+    "when",
+}
 _TIMES = {"expires_at", "works_until"}
-_CODES = {"host", "kind", "kinds", "methods", "new_id", "rotated_from", "successor", "username"}
+_CODES = {
+    "host",
+    "key",
+    "server",
+    "kind",
+    "kinds",
+    "methods",
+    "new_id",
+    "rotated_from",
+    "successor",
+    "username",
+}
 
 
 @dataclass(frozen=True)

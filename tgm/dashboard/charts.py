@@ -14,7 +14,7 @@ from tgm.proxy.figures import Outcome as Ended
 from tgm.shared.errors import N_
 from tgm.shared.spans import HOUR, SPANS, Span
 from tgm.webhook import figures as deliveries
-from tgm.webhook.models import Outcome
+from tgm.webhook.figure_models import Outcome
 
 DEFAULT_SPAN = "24h"
 SPAN_LABELS = {"1h": N_("1 hour"), "24h": N_("24 hours"), "7d": N_("7 days"), "30d": N_("30 days")}

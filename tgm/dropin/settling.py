@@ -54,7 +54,7 @@ def settle(now: datetime) -> int:
                 subject_id=endpoint_id,
                 subject_name=name,
                 bot=str(bot_id),
-                because=BY_KEY,
+                because="no_key",
             )
         log.warning("endpoint %s is paused: no key of its program works any more", endpoint_id)
     return len(found)

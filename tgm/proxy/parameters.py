@@ -25,8 +25,9 @@ def read(environ: Mapping[str, Any], query: str, *, longest: int = LONGEST_BODY)
         return found | _json(environ["wsgi.input"].read(int(text)))
     _, form, files = parse_form_data(dict(environ), silent=True)
     names = {name: upload.filename for name, upload in files.items()}
-    for _, upload in files.items(multi=True):
-        upload.close()
+    for uploads in files.listvalues():
+        for upload in uploads:
+            upload.close()
     return found | form.to_dict() | names
 
 

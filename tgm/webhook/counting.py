@@ -9,7 +9,8 @@ from sqlalchemy import Connection, Table
 from tgm.database import insert_or_add
 from tgm.shared.clock import from_epoch
 from tgm.shared.spans import STEPS
-from tgm.webhook.models import DeliveryFigure, Outcome, State
+from tgm.webhook.figure_models import DeliveryFigure, Outcome
+from tgm.webhook.models import State
 
 if TYPE_CHECKING:
     from tgm.webhook.recording import Ended

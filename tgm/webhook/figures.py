@@ -13,7 +13,7 @@ from tgm.extensions import db
 from tgm.shared.spans import HOUR, Span, sort, starts
 from tgm.webhook.candidates import endpoints
 from tgm.webhook.counting import figures
-from tgm.webhook.models import Outcome
+from tgm.webhook.figure_models import Outcome
 
 _bots: Table = Bot.__table__  # type: ignore[assignment]
 

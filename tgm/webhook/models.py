@@ -53,7 +53,8 @@ class State(StrEnum):
 OPEN = (State.DUE, State.CLAIMED)
 
 
-def _words(kind: type[StrEnum]) -> Enum:
+def words_of(kind: type[StrEnum]) -> Enum:
+    """Return the type of a column that holds one of these words."""
     return Enum(
         kind,
         native_enum=False,
@@ -78,13 +79,13 @@ class Reception(Base):
     bot_id: Mapped[ULID] = mapped_column(
         ForeignKey("bots.id", ondelete="CASCADE"), primary_key=True
     )
-    mode: Mapped[Mode] = mapped_column(_words(Mode))
+    mode: Mapped[Mode] = mapped_column(words_of(Mode))
     path_digest: Mapped[str | None] = mapped_column(String(64), unique=True)
     secret_digest: Mapped[str | None] = mapped_column(String(64))
     allowed_updates: Mapped[list[str]] = mapped_column(JSON)
     max_connections: Mapped[int] = mapped_column(Integer, default=40)
     acknowledge: Mapped[Acknowledge] = mapped_column(
-        _words(Acknowledge), default=Acknowledge.AT_ONCE
+        words_of(Acknowledge), default=Acknowledge.AT_ONCE
     )
     is_acknowledge_chosen: Mapped[bool] = mapped_column(Boolean, default=False)
     offset: Mapped[int | None] = mapped_column(BigInteger)
@@ -210,7 +211,7 @@ class Delivery(Base):
     update_seq: Mapped[int] = mapped_column(ForeignKey("updates.seq", ondelete="CASCADE"))
     queue: Mapped[str] = mapped_column(String(32))
     kind: Mapped[str] = mapped_column(String(64))
-    state: Mapped[State] = mapped_column(_words(State), default=State.DUE)
+    state: Mapped[State] = mapped_column(words_of(State), default=State.DUE)
     attempts_made: Mapped[int] = mapped_column(Integer, default=0)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     holds_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -244,42 +245,6 @@ class Attempt(Base):
     response_headers: Mapped[list[list[str]] | None] = mapped_column(JSON(none_as_null=True))
     response_body: Mapped[bytes | None] = mapped_column(LargeBinary)
     called: Mapped[str | None] = mapped_column(String(255))
-
-
-class Outcome(StrEnum):
-    """How an attempt ended: delivered, failed and to be tried again, or failed for the last time.
-
-    The last of them gives its delivery up.
-    """
-
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    GIVEN_UP = "given_up"
-
-
-class DeliveryFigure(Base):
-    """How many attempts at an endpoint ended in one way in one step of time, for charts.
-
-    Each counts in a step of 300 and in one of 3600 `step` seconds. `at` is when the step began.
-    `milliseconds` is from the delivery's making to the attempt's end, all of them together, and
-    `slowest` the longest.
-    """
-
-    __tablename__ = "delivery_figures"
-    __table_args__ = (
-        Index("ix_delivery_figures_step_at", "step", "at"),
-        {"sqlite_with_rowid": False},
-    )
-
-    endpoint_id: Mapped[ULID] = mapped_column(
-        ForeignKey("endpoints.id", ondelete="CASCADE"), primary_key=True
-    )
-    step: Mapped[int] = mapped_column(Integer, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
-    outcome: Mapped[Outcome] = mapped_column(_words(Outcome), primary_key=True)
-    attempts: Mapped[int] = mapped_column(BigInteger)
-    milliseconds: Mapped[int] = mapped_column(BigInteger)
-    slowest: Mapped[int] = mapped_column(BigInteger)
 
 
 class Chat(Base):

@@ -26,7 +26,7 @@ def upgrade() -> None:
     with op.batch_alter_table("api_keys") as table:
         table.add_column(sa.Column("consumer_id", sa.String(26), nullable=True))
     # With a value for the rows that are there; the application gives its own.
-    chosen = sa.Column(
+    chosen: sa.Column[bool] = sa.Column(
         "is_acknowledge_chosen", sa.Boolean(), nullable=False, server_default=sa.false()
     )
     with op.batch_alter_table("receptions") as table:
