@@ -70,7 +70,7 @@ def download(
     path = found.get("file_path") if isinstance(found, dict) else None
     if not isinstance(path, str):
         raise TelegramUnreachable(Failure.PROTOCOL)
-    if files_dir is not None:
+    if files_dir is not None and not telegram.is_cloud(token):
         content = _from_disk(local_files.find(files_dir, token, local_files.relative(path, token)))
     else:
         content = _from_telegram(telegram, token, path)
