@@ -23,6 +23,9 @@ _WORDS = 255
 _METHOD = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 _PARAMETER = re.compile(r"[a-z_]{1,64}", re.ASCII)
 _RESERVED = frozenset({"self", "token", "method"})
+# Asked by a key, these are about the program's own endpoint; with the bot's token they would change
+# how TGM itself receives.
+_OF_RECEIVING = frozenset({"setwebhook", "deletewebhook"})
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,9 @@ def wanted(body: bytes, *, is_whole: bool) -> Wanted | None:
 
 
 def _refusal(method: str, params: Mapping[str, Any]) -> str | None:
-    # No star reaches the methods that would break receiving; reading ones are left out here.
-    if method.lower().startswith("get") or not patterns.allows(("*",), method):
+    name = method.lower()
+    # No star reaches the methods that would take the bot away; reading ones are left out here.
+    if name.startswith("get") or name in _OF_RECEIVING or not patterns.allows(("*",), name):
         return "an answer may not call this method"
     if not all(_PARAMETER.fullmatch(name) and name not in _RESERVED for name in params):
         return "there is a parameter that no method has"
