@@ -53,6 +53,13 @@
     else addButton(button);
   });
 
+  // Enter in the field for a template's name saves: the form's first button would send.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.id !== "template") return;
+    event.preventDefault();
+    document.getElementById("save").click();
+  });
+
   // A file that is too large is said to be so before it is sent.
   document.addEventListener("change", (event) => {
     const input = event.target;

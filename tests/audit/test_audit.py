@@ -9,7 +9,8 @@ from sqlalchemy import select
 from ulid import ULID
 
 from tests.browsing import csrf_token, sign_in, submit
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit import service as audit
 from tgm.audit.models import AuditEntry
 from tgm.audit.service import COMMAND_LINE, Actor

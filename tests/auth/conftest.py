@@ -8,8 +8,7 @@ from flask.testing import FlaskClient
 from ulid import ULID
 
 from tests.browsing import sign_in
-from tests.conftest import PASSWORD
-from tgm.audit.service import COMMAND_LINE
+from tests.making import PASSWORD, make_person
 from tgm.auth import service
 from tgm.auth.roles import Role
 from tgm.auth.service import Person, TeamPlace
@@ -45,10 +44,7 @@ def add_person(team: TeamPlace) -> AddPerson:
     """Add somebody to the first team, or to another one."""
 
     def add(email: str, role: Role = Role.MEMBER, team_id: ULID | None = None) -> Person:
-        user = service.add_user(email, PASSWORD, role, team_id or team.team_id, COMMAND_LINE)
-        person = service.person(user.id)
-        assert person is not None
-        return person
+        return make_person(email, role, team_id or team.team_id)
 
     return add
 

@@ -7,7 +7,8 @@ from ulid import ULID
 
 from tests.auth.conftest import AddPerson, Browser
 from tests.browsing import sign_in, submit
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service
 from tgm.auth.models import User

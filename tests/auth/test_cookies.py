@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.browsing import sign_in
-from tests.conftest import PASSWORD
+from tests.making import PASSWORD
 from tgm.auth.service import Person
 from tgm.shared.clock import utcnow
 

@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from ulid import ULID
 
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service, setup_link
 from tgm.auth.roles import Role

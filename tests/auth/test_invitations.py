@@ -13,7 +13,8 @@ from ulid import ULID
 
 from tests.auth.conftest import AddPerson, Browser, again
 from tests.browsing import csrf_token, submit, without_tokens
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit.service import COMMAND_LINE, Actor
 from tgm.auth import service
 from tgm.auth.models import Invitation

@@ -4,7 +4,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.browsing import sign_in, submit
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.auth import service
 from tgm.auth.service import Person
 from tgm.shared.errors import Invalid, TooManyRequests

@@ -11,8 +11,8 @@ from ulid import ULID
 
 from tests.auth.conftest import AddPerson, Browser
 from tests.browsing import csrf_token, sign_in, submit
-from tests.conftest import OWNER, PASSWORD
-from tests.making import acts
+from tests.conftest import OWNER
+from tests.making import PASSWORD, acts
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service, sessions
 from tgm.auth.access import TOKEN

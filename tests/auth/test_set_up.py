@@ -7,7 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.browsing import submit, without_tokens
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm import create_app
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service, setup_link

@@ -1,12 +1,14 @@
 """Signing in and out, and where it leads."""
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from tests.auth.conftest import AddPerson, Browser, again
 from tests.browsing import sign_in, submit, without_tokens
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit.models import AuditEntry
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service
@@ -15,6 +17,12 @@ from tgm.auth.passwords import METHOD, STAND_IN, is_right
 from tgm.auth.service import Person
 from tgm.extensions import db
 from tgm.shared.errors import Invalid
+
+
+@pytest.fixture
+def enrolled(app: Flask) -> Person:
+    """An owner whose password was hashed as everybody's is, which costs what it should."""
+    return service.set_up(OWNER, PASSWORD, "Team", COMMAND_LINE)
 
 
 def test_the_right_password_opens_the_dashboard(client: FlaskClient, owner: Person) -> None:
@@ -44,7 +52,7 @@ def test_an_unknown_account_gets_the_same_answer(client: FlaskClient, owner: Per
     assert without_tokens(unknown).replace("other@example.com", OWNER) == without_tokens(known)
 
 
-def test_an_unknown_account_costs_the_same_hash_and_the_same_write(owner: Person) -> None:
+def test_an_unknown_account_costs_the_same_hash_and_the_same_write(enrolled: Person) -> None:
     checked: list[str] = []
 
     def check(kept: str, password: str) -> bool:
@@ -63,8 +71,8 @@ def test_an_unknown_account_costs_the_same_hash_and_the_same_write(owner: Person
     assert entries() == before + 2
 
 
-def test_the_hash_is_scrypt_and_the_stand_in_costs_as_much(owner: Person) -> None:
-    kept = db.session.get_one(User, owner.id).password_hash
+def test_the_hash_is_scrypt_and_the_stand_in_costs_as_much(enrolled: Person) -> None:
+    kept = db.session.get_one(User, enrolled.id).password_hash
     assert kept.startswith(METHOD + "$")
     assert METHOD.startswith("scrypt:")
     assert [len(part) for part in STAND_IN.split("$")] == [len(part) for part in kept.split("$")]
@@ -74,8 +82,8 @@ def test_no_password_opens_an_account_that_is_not_there() -> None:
     assert not is_right("anything", None, lambda kept, password: True)
 
 
-def test_an_account_opens_only_by_its_own_password(owner: Person) -> None:
-    kept = db.session.get_one(User, owner.id).password_hash
+def test_an_account_opens_only_by_its_own_password(enrolled: Person) -> None:
+    kept = db.session.get_one(User, enrolled.id).password_hash
     assert is_right(PASSWORD, kept)
     assert not is_right(PASSWORD + " ", kept)
 

@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from tests.auth.conftest import Browser, again
 from tests.browsing import sign_in, submit
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth import service, totp
 from tgm.auth.models import RecoveryCode, User

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.browsing import sign_in
-from tests.conftest import OWNER, PASSWORD
+from tests.conftest import OWNER
+from tests.making import PASSWORD
 from tests.testsend.conftest import PAGE
 from tgm.auth.service import Person
 from tgm.shared.errors import Invalid

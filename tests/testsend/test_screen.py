@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import OWNER
+from tests.fakes.telegram import FakeTelegram
 from tests.testsend.conftest import PAGE, Press, note_chat
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
@@ -160,6 +161,23 @@ def test_a_template_is_saved_opened_and_deleted(
     answer = press(to=f"/templates/{template_id}/delete")
     assert answer.status_code == 303
     assert signed_in.get(address).status_code == 404
+
+
+def test_enter_in_the_field_for_a_name_saves_and_sends_nothing(
+    press: Press, telegram: FakeTelegram
+) -> None:
+    typed = {"do": "enter", "p__chat_id": "5", "p__text": "Halo"}
+    answer = press(template="Salam", **typed)
+    assert "template=" in answer.headers["Location"]
+    assert telegram.calls("sendMessage") == []
+    # The name of the template that fills the form is no wish to save.
+    assert "past=" in press(template="Salam", opened="Salam", **typed).headers["Location"]
+
+
+def test_a_name_stays_while_the_form_changes_its_shape(press: Press) -> None:
+    page = press("sendPhoto", to="/form", do="choose", template="Salam", opened="Pagi").text
+    assert 'value="Salam"' in page
+    assert 'name="opened" value="Pagi"' in page
 
 
 def test_half_a_call_can_be_a_template(press: Press) -> None:

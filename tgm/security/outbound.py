@@ -16,6 +16,7 @@ from enum import StrEnum
 from urllib.parse import SplitResult, urlsplit
 
 from tgm.security.addresses import Network, is_allowed, within
+from tgm.security.tls import tls_context
 from tgm.security.wire import Answer, Line, LineBroken, Lines
 from tgm.shared.errors import N_, Invalid
 
@@ -85,7 +86,7 @@ class Outbound:
         self._connect_seconds = connect_seconds
         self._total_seconds = total_seconds
         self._resolve = resolve
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or tls_context()
         self._lines = Lines()
 
     def check(self, url: str) -> str | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tgm.security.secret import Secret
+from tgm.security.tls import tls_context
 from tgm.telegram.errors import Failure, TelegramUnreachable
 
 CONNECT_SECONDS = 10
@@ -159,11 +160,6 @@ class Pools:
             pool.close()
 
 
-def tls_context(route: Route) -> ssl.SSLContext:
-    """Return the one TLS context: the system's authorities, or those in `ca_file` alone."""
-    return ssl.create_default_context(cafile=str(route.ca_file) if route.ca_file else None)
-
-
 def _proxy_credentials(proxy: Secret | None) -> dict[str, str]:
     parts = urlsplit(proxy.value if proxy else "")
     if parts.username is None:
@@ -180,7 +176,7 @@ def _connector(route: Route) -> Callable[[], Connection]:
     timeout = min(CONNECT_SECONDS, route.timeout)
     if base.scheme == "http":
         return lambda: Connection(host, port, timeout=timeout, blocksize=BLOCK_BYTES)
-    context = tls_context(route)
+    context = tls_context(route.ca_file)
 
     def connect() -> Connection:
         connection = SecureConnection(

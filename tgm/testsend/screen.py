@@ -32,7 +32,11 @@ _LONGEST_PRETTY = 200_000
 
 @dataclass
 class Screen:
-    """The form and what stands beside it. `chat_search` is what the chats are searched by."""
+    """The form and what stands beside it.
+
+    `chat_search` is what the chats are searched by; `opened` is the template that filled the form,
+    `template_name` what stands in the field for a name.
+    """
 
     bots: Sequence[Bot]
     bot: Bot
@@ -41,6 +45,7 @@ class Screen:
     sent: Sent | None = None
     chat_search: str = ""
     template_name: str = ""
+    opened: str = ""
     once: ULID = field(default_factory=new_id)
 
     @property
@@ -112,6 +117,11 @@ class Screen:
     def most_mebibytes(self) -> int:
         """The largest file that may be sent, in MiB."""
         return runtime.settings.max_upload_bytes // MEBIBYTE
+
+    @property
+    def has_new_name(self) -> bool:
+        """Whether a name was typed to save the call under."""
+        return self.template_name.strip() not in {"", self.opened}
 
     @property
     def address(self) -> str:

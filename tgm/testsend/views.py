@@ -72,7 +72,8 @@ def index() -> ResponseReturnValue:
     else:
         draft = _fresh(request.args.get("method", ""), request.args.get("chat", ""))
     bot = bots.get(team, bot_id) if bot_id else _first(own)
-    return _page(Screen(own, bot, draft, sent=sent, template_name=template_name))
+    screen = Screen(own, bot, draft, sent=sent, template_name=template_name, opened=template_name)
+    return _page(screen)
 
 
 @bp.post("")
@@ -80,6 +81,9 @@ def index() -> ResponseReturnValue:
 def send() -> ResponseReturnValue:
     """Make the call. Without a script, the answer is on the page that follows."""
     screen, uploads = _posted(), forms.uploads(request.files)
+    if request.form.get("do") == "enter" and not _is_part() and screen.has_new_name:
+        # Enter in the field for a template's name: no message may go out for that.
+        return save()
     if screen.draft.body is None and request.form.get("shown") != screen.draft.method:
         # Another method was chosen, and its fields have not been seen yet.
         return _page(screen)
@@ -161,7 +165,6 @@ def again(past_id: ULID) -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Keep what is typed as a template."""
     screen = _posted()
-    screen.template_name = request.form.get("template", "")
     parameters, wrong = screen.draft.parameters(is_whole=False)
     screen.complain(wrong)
     if not screen.errors:
@@ -214,7 +217,8 @@ def _posted() -> Screen:
     team = current_team()
     bot = bots.get(team, parse_id(request.form.get("bot", "")) or ULID())
     draft = forms.posted(request.form, request.files)
-    screen = Screen(bots.of_team(team), bot, draft)
+    names = request.form.get("template", ""), request.form.get("opened", "")
+    screen = Screen(bots.of_team(team), bot, draft, template_name=names[0], opened=names[1])
     if not _is_method(draft.method):
         error: TgmError = Invalid(N_("A method's name has letters only."), field="method")
         screen.errors["method"] = sentence(error)
