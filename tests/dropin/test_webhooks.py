@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from ulid import ULID
 
 from tests.dropin.asking import ask, ids
@@ -12,8 +13,10 @@ from tests.dropin.conftest import Library
 from tests.fakes.receiver import Receiver, answers
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import OTHER_TOKEN, FakeTelegram
+from tests.making import browser_of
 from tests.webhook.delivering import a_deliverer, work_all
 from tgm.audit.service import COMMAND_LINE
+from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dropin import settling
@@ -232,6 +235,22 @@ def test_a_token_in_the_programs_url_is_not_shown(
     (endpoint,) = endpoints.of_bot(bot.id)
     assert endpoint.url.endswith(library.token)
     assert endpoint.shown_url == f"{receiver.url}/bot[token]"
+
+
+def test_no_screen_shows_or_changes_the_address_that_a_program_has_set(
+    app: Flask, library: Library, receiver: Receiver, bot: Bot, team: ULID
+) -> None:
+    ask(library, "setWebhook", url=f"{receiver.url}/bot{library.token}")
+    (endpoint,) = endpoints.of_bot(bot.id)
+    admin = browser_of(app, team, Role.ADMIN)
+    page = admin.get(f"/dashboard/bots/{bot.id}/webhook").text
+    assert "/bot[token]" in page
+    address = f"/dashboard/bots/{bot.id}/webhook/endpoints/{endpoint.id}/edit"
+    assert address not in page
+    refused = admin.get(address)
+    assert refused.status_code == 409
+    for text in (page, refused.text):
+        assert library.token not in text
 
 
 def test_only_a_key_for_all_methods_may_answer_with_a_call(

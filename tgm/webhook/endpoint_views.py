@@ -45,6 +45,7 @@ def add(bot_id: ULID) -> ResponseReturnValue:
 def edit(bot_id: ULID, endpoint_id: ULID) -> ResponseReturnValue:
     """Change an endpoint's name, address and filter."""
     bot, endpoint = bots.get(current_team(), bot_id), _get(bot_id, endpoint_id)
+    endpoints.check_changeable(endpoint)
     form = EndpointForm.of(endpoint)
     if form.validate_on_submit():
         with beside_form(form):

@@ -18,7 +18,7 @@ from tgm.security.secret import Secret
 from tgm.security.signing import new_secret
 from tgm.security.vault import Vault
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import N_, NotFound, TgmError
+from tgm.shared.errors import N_, Conflict, NotFound, TgmError
 from tgm.shared.ids import new_id
 from tgm.webhook import receiving
 from tgm.webhook.checking import address, chosen_kinds, host
@@ -141,6 +141,7 @@ def change(
     url = url.strip()
     with writing() as session:
         endpoint = find(session, team_id, endpoint_id)
+        check_changeable(endpoint)
         if url != endpoint.url:
             # The three days of failing were another receiver's.
             endpoint.failing_since = endpoint.last_error = None
@@ -149,6 +150,15 @@ def change(
         facts = {"host": host(url), "kinds": chosen, "takes_answers": takes_answers}
         _record(session, actor, "endpoint.changed", team_id, endpoint, **facts)
     return warning
+
+
+def check_changeable(endpoint: Endpoint) -> None:
+    """Raise Conflict for an endpoint that a program has made: it sets it anew as it likes.
+
+    Its address may hold a token, which no page may show.
+    """
+    if endpoint.consumer_id is not None:
+        raise Conflict(N_("A program made this endpoint by setWebhook, and changes it that way."))
 
 
 def pause(team_id: ULID, endpoint_id: ULID, actor: Actor) -> Endpoint:
