@@ -83,6 +83,11 @@
     if (event.detail.target === document.body) show();
   });
 
+  // A form that came back as a whole page: what is wrong comes first.
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector("main [aria-invalid=true]")?.focus();
+  });
+
   // After a boosted link or form the old focus is gone: a screen reader would start at the top, in
   // silence. The first wrong field comes first, then what asks for the focus, then the content.
   document.addEventListener("htmx:afterSettle", (event) => {

@@ -112,6 +112,17 @@ def test_the_screen_shows_the_newest_first_and_leads_on(
     assert "Bot 59" not in second
 
 
+def test_an_invitation_for_nobody_in_particular_is_no_row_of_signs(
+    signed_in: FlaskClient, owner: Person
+) -> None:
+    submit(signed_in, "/dashboard/people/invite", role="member")
+    (invited, *_) = audit.page(owner.places[0].team_id).rows
+    page = signed_in.get("/dashboard/audit").text
+    assert "whoever has the link" in page
+    assert invited.subject_id
+    assert invited.subject_id not in page
+
+
 def test_a_team_sees_its_own_acts_only(signed_in: FlaskClient, owner: Person) -> None:
     with writing() as session:
         other = make_team(session, "Warung")

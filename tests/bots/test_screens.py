@@ -34,6 +34,13 @@ def test_an_empty_list_says_what_to_do(signed_in: FlaskClient) -> None:
     assert f"{BOTS}/add" in page
 
 
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.MEMBER])
+def test_who_may_not_add_is_told_who_may(app: Flask, team: ULID, role: Role) -> None:
+    browser = browser_of(app, team, role)
+    assert "An admin of your team can do that." in browser.get("/dashboard/bots").text
+    assert "An admin of your team can make one." in browser.get("/dashboard/api-keys").text
+
+
 def test_a_bot_is_added_by_pasting_its_token(signed_in: FlaskClient, team: ULID) -> None:
     answer = submit(signed_in, f"{BOTS}/add", token=TOKEN)
     assert answer.status_code == 303

@@ -1,6 +1,7 @@
 """An API key is rotated while a program goes on using it, and its examples are copied."""
 
 import json
+import re
 
 from playwright.sync_api import Page, expect
 
@@ -118,3 +119,17 @@ def test_the_documentation_fills_its_examples_with_what_is_chosen(
     expect(page.locator("#sample-send-message")).to_contain_text("/bots/01H.../sendMessage")
     chosen = page.get_by_label("API key", exact=True).locator("option:checked")
     expect(chosen).to_contain_text("Kasir")
+
+
+def test_what_is_wrong_with_a_new_key_has_the_focus(
+    served: Served, owner: Person, page: Page
+) -> None:
+    sign_in(page, owner.email)
+    page.goto("/dashboard/api-keys/new")
+    page.get_by_label("Name", exact=True).fill("Toko")
+    page.get_by_label("Which methods it may call").fill("getMe !!!")
+    page.get_by_role("button", name="Make the key").click()
+    field = page.get_by_label("Which methods it may call")
+    expect(field).to_have_accessible_description(re.compile("“!!!” is no method pattern"))
+    expect(field).to_be_focused()
+    expect(field).to_have_value("getMe !!!")

@@ -210,6 +210,7 @@ def test_a_webhook_of_somebody_else_is_a_warning_with_a_button(
     assert "Take it back" not in signed_in.get(at(bot)).text
     assert press(signed_in, bot, "/check").status_code == 303
     page = signed_in.get(at(bot)).text
+    assert "Telegram was asked" not in page
     assert 'class="alert alert-warning"' in page
     assert "evil.example.net" in page
     assert "path-secret" not in page
@@ -217,6 +218,16 @@ def test_a_webhook_of_somebody_else_is_a_warning_with_a_button(
     assert press(signed_in, bot, "/take-back").status_code == 303
     assert len(telegram.calls("setWebhook")) == before + 1
     assert "Take it back" not in signed_in.get(at(bot)).text
+
+
+def test_a_check_that_finds_nothing_says_so(
+    signed_in: FlaskClient, bot: Bot, endpoint: Endpoint
+) -> None:
+    make_reception(bot.id, Mode.POLLING)
+    press(signed_in, bot, "/check")
+    assert (
+        "Telegram was asked: the bot&#39;s updates come to this TGM." in signed_in.get(at(bot)).text
+    )
 
 
 def test_handing_back_and_receiving_again(

@@ -158,7 +158,10 @@ def hand_back(bot_id: ULID) -> ResponseReturnValue:
 @needs(Role.MEMBER)
 def check(bot_id: ULID) -> ResponseReturnValue:
     """Ask Telegram now whether the webhook is still ours."""
-    receiving.check(current_team(), bot_id)
+    reception = receiving.check(current_team(), bot_id)
+    if reception is not None and reception.problem is None:
+        # A problem is told on the page itself.
+        flash(_("Telegram was asked: the bot's updates come to this TGM."))
     return _back(bot_id)
 
 
