@@ -1,5 +1,6 @@
 """Asking Telegram whose token it is."""
 
+from contextlib import closing
 from dataclasses import dataclass
 
 from tgm.bots.names import fitted
@@ -8,6 +9,8 @@ from tgm.shared.errors import N_, Invalid
 from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
 from tgm.telegram.token import BotToken
 
+# A person waits for it at a form: shorter than what a call may take.
+_PATIENCE_SECONDS = 15
 # Telegram's ids have at most 52 significant bits; a column of 64 holds them.
 _LARGEST_ID = 2**63 - 1
 
@@ -39,7 +42,8 @@ def ask(token: BotToken) -> Profile:
     where it cannot say; all of them name the field `token`.
     """
     try:
-        return _read(token, runtime.telegram.call(token, "getMe"))
+        with closing(runtime.telegram.within(_PATIENCE_SECONDS)) as telegram:
+            return _read(token, telegram.call(token, "getMe"))
     except TelegramRefused as refused:
         if refused.code in {401, 404}:
             raise Invalid(
