@@ -110,7 +110,8 @@ def test_eight_uploads_at_once_stay_on_disk(
 ) -> None:
     assert upload(started) == 200
     growth = grown(started, upload)
-    assert depot.swallowed == [SIZE] * (AT_ONCE + 1)
+    # TGM may ask for the bot's photo meanwhile.
+    assert depot.swallowed.count(SIZE) == AT_ONCE + 1
     assert growth < MOST_GROWTH_KIB, f"the process grew by {growth} KiB"
 
 
