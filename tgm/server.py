@@ -37,7 +37,7 @@ _CONNECTIONS = 2000
 _BACKLOG = 2048
 _DESCRIPTORS = 2 * _CONNECTIONS + 1024
 # What one download may have in memory between Telegram and a slow caller.
-_UNSENT_BYTES = 256 * 1024
+_UNSENT_BYTES = 128 * 1024
 _BLOCK_BYTES = 64 * 1024
 
 
