@@ -1,6 +1,8 @@
 """Fixtures that every test may use: settings of its own, a fake Telegram, a signed-in owner."""
 
 import gc
+import shutil
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
+from sqlalchemy import event
 
 from tests.browsing import Browser, sign_in
 from tests.fakes.serving import Served, serving
@@ -16,7 +19,7 @@ from tests.making import PASSWORD, make_person, make_team
 from tgm import create_app, database
 from tgm.auth.roles import Role
 from tgm.auth.service import Person
-from tgm.extensions import runtime
+from tgm.extensions import db, runtime
 from tgm.settings import Settings
 
 OWNER = "owner@example.com"
@@ -29,14 +32,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty database, made once and copied for each test."""
+def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An instance with its keys and a migrated, empty database; made once, copied for each test."""
     folder = tmp_path_factory.mktemp("empty")
     settings = Settings.load({"INSTANCE_PATH": str(folder)}, dotenv=None)
     app = create_app(settings)
     database.migrate(app)
     database.close(app)
-    return folder / "tgm.sqlite3"
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -69,16 +72,24 @@ def settings(environ: dict[str, str]) -> Settings:
 
 
 @pytest.fixture
-def app(settings: Settings, empty_database: Path, templates: BytecodeCache) -> Iterator[Flask]:
+def app(settings: Settings, empty_instance: Path, templates: BytecodeCache) -> Iterator[Flask]:
     """An application on a database of its own, with an app context open."""
-    (settings.instance_path / "tgm.sqlite3").write_bytes(empty_database.read_bytes())
+    shutil.copytree(empty_instance, settings.instance_path, dirs_exist_ok=True)
     app = create_app(settings)
     app.jinja_env.bytecode_cache = templates
     app.test_client_class = Browser
     with app.app_context():
+        for engine in db.engines.values():
+            event.listen(engine, "connect", do_not_wait_for_the_disk)
         yield app
+        runtime.live.stop()
         runtime.telegram.close()
     database.close(app)
+
+
+def do_not_wait_for_the_disk(connection: sqlite3.Connection, _record: object) -> None:
+    """No test cuts the power: what a killed process has written is there without that."""
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 @pytest.fixture

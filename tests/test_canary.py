@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.fakes.process import Process, process, run
+from tests.fakes.command import run
+from tests.fakes.process import Process, process
 from tests.fakes.receiver import Receiver
 from tests.fakes.telegram import FakeTelegram, Recorded, Reply, refusal, reply
 from tgm.auth import totp

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from tests.fakes import command
 from tests.fakes.process import process, run
 from tests.fakes.telegram import TOKEN
 from tgm import server
@@ -44,7 +45,7 @@ def test_a_script_gets_address_and_link_as_json(environ: dict[str, str], tmp_pat
 
 
 def test_once_there_is_a_user_no_link_is_shown(environ: dict[str, str], tmp_path: Path) -> None:
-    added = run(
+    added = command.run(
         "user", "add", "ani@example.com", "--role", "owner", "--password-stdin",
         environ=environ, stdin="a long enough password",
     )  # fmt: skip
@@ -63,14 +64,14 @@ def test_it_ends_quietly_when_told_to(
 
 
 def test_what_was_logged_last_survives_the_end(environ: dict[str, str], tmp_path: Path) -> None:
-    run("user", "add", "a@example.com", "--role", "owner", "--password-stdin",
+    command.run("user", "add", "a@example.com", "--role", "owner", "--password-stdin",
         environ=environ, stdin="a long enough password")  # fmt: skip
-    run("bot", "add", "--token-stdin", environ=environ, stdin=TOKEN)
-    key = run("key", "add", "Program", environ=environ).stdout.split()[0]
+    command.run("bot", "add", "--token-stdin", environ=environ, stdin=TOKEN)
+    key = command.run("key", "add", "Program", environ=environ).stdout.split()[0]
     with process(environ, tmp_path / "log") as started:
         started.served.call("GET", "/api/v1/bots/x/getMe", headers={"X-API-Key": key})
         started.end()
-    listed = run("key", "list", "--json", environ=environ).stdout
+    listed = command.run("key", "list", "--json", environ=environ).stdout
     assert '"last_used_at": null' not in listed
 
 

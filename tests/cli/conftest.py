@@ -1,8 +1,6 @@
 """An instance that no browser has ever seen, and the command line."""
 
-import io
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.fakes import command
 from tests.fakes.process import run as run_process
 from tests.fakes.telegram import FakeTelegram
-from tgm.cli import main
 from tgm.settings import OPTIONS
 
 PASSWORD = "correct horse battery staple"
@@ -63,19 +61,12 @@ def given(instance: Path, telegram: FakeTelegram) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(
-    given: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(given: dict[str, str]) -> Run:
     """Run a command in this process."""
 
     def run(*args: str, stdin: str | bytes = "", **environ: str) -> Outcome:
-        for name, value in {**given, **environ}.items():
-            monkeypatch.setenv(name, value)
-        data = stdin if isinstance(stdin, bytes) else stdin.encode()
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
-        code = main(args)
-        out, err = capsys.readouterr()
-        return Outcome(code, out, err)
+        done = command.run(*args, environ={**given, **environ}, stdin=stdin)
+        return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run
 

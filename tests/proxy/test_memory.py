@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import run
 from tests.fakes.listening import Listener
-from tests.fakes.process import Process, process, run
+from tests.fakes.process import Process, process
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 MEBIBYTE = 1024 * 1024

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.fakes.process import process, run
+from tests.fakes.command import run
+from tests.fakes.process import process
 from tests.fakes.receiver import Receiver
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import TOKEN, FakeTelegram
