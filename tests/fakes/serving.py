@@ -100,3 +100,7 @@ def serving(app: Flask, *, unread_seconds: float = 30) -> Iterator[Served]:
             server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
         thread.join(10)
         server.task_dispatcher.shutdown(timeout=10)
+        with app.app_context():
+            # Its thread would outlive the test, in the sight of the next one.
+            runtime.polls.stop()
+            runtime.live.stop()
