@@ -21,8 +21,11 @@ MO := $(PO:.po=.mo)
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
 
+# A worker for each core; one that has nothing left takes over tests of another.
+PARALLEL := --numprocesses auto --dist worksteal
+
 test: lint types $(MO) $(AXE) $(BOTS)
-	$(BIN)/python -m pytest --cov
+	$(BIN)/python -m pytest $(PARALLEL) --cov
 
 lint: $(DEV)
 	$(BIN)/ruff format --check
@@ -38,11 +41,11 @@ format: $(DEV)
 	$(BIN)/ruff format
 
 coverage: $(DEV) $(MO) $(AXE) $(BOTS)
-	$(BIN)/python -m pytest --cov --cov-report=html
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report=html
 	@echo "Open htmlcov/index.html"
 
 browser-test: $(DEV) $(MO) $(AXE)
-	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
+	TGM_REQUIRE_BROWSER=1 $(BIN)/python -m pytest $(PARALLEL) -m browser
 
 # Kills the serving process 50 times under load, and counts what is lost: about three minutes.
 crash-test: $(DEV) $(MO)
