@@ -49,6 +49,7 @@ def test_two_step_sign_in_is_turned_on_and_asked_for(
     recovery = codes.first.inner_text()
     assert faults_of_structure(page) == []
     page.get_by_role("link", name="I have kept them").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account")
     expect(page.get_by_role("heading", name="Two-step sign-in")).to_contain_text("on")
 
     # The code that turned it on is spent: the next one signs in, a recovery code does it again.

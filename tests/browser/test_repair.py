@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -15,6 +16,7 @@ from tests.conftest import OWNER
 from tests.fakes.receiver import Receiver, answers
 from tests.fakes.serving import Served
 from tests.fakes.telegram import TOKEN, FakeTelegram, refusal, reply
+from tests.live.listening import wait_until
 from tests.webhook.delivering import a_deliverer, delivery_of, now_is
 from tests.webhook.rows import make_endpoint, make_reception
 from tgm.audit.service import COMMAND_LINE
@@ -55,6 +57,9 @@ def failed(bot: Bot, receiver: Receiver) -> Delivery:
         (claimed,) = deliverer.claim(1, utcnow())
         deliverer.attempt(claimed, utcnow())
     assert now_is(delivery).last_status == 500
+    with writing() as session:
+        # Later than any test takes: it is a person who has it tried again.
+        session.get_one(Delivery, delivery.seq).next_at = utcnow() + timedelta(hours=1)
     return delivery
 
 
@@ -156,6 +161,7 @@ def test_the_doctor_examines_by_itself_and_its_repair_helps(
     ill.get_by_role("button", name="Try again now").click()
     expect(page).to_have_url(f"/dashboard/bots/{bot.id}/doctor")
     receiver.wait_for(before + 1)
+    wait_until(lambda: now_is(failed).state is State.DELIVERED, "it is written down")
     page.get_by_role("button", name="Examine again").click()
     expect(page.locator("#doctor-summary")).to_have_text("Nothing needs attention.")
     expect(finding(page, "Endpoint Toko")).to_contain_text("Good")
@@ -190,6 +196,29 @@ def test_the_doctor_says_that_telegram_is_being_asked(
     gate.set()
     expect(finding(page, "The token")).to_contain_text("Good")
     expect(page.get_by_text("Asking Telegram…")).to_have_count(0)
+
+
+def test_a_new_examination_follows_the_one_under_way(
+    served: Served, page: Page, bot: Bot, telegram: FakeTelegram
+) -> None:
+    me = {"id": bot.telegram_id, "is_bot": True, "username": "tgm_test_bot"}
+    first, second = threading.Event(), threading.Event()
+    answers_in_turn = iter(
+        [
+            reply({"ok": False, "error_code": 401, "description": "Gone"}, 401, gate=first),
+            reply({"ok": True, "result": me}, gate=second),
+        ]
+    )
+    telegram.always("getMe", lambda _: next(answers_in_turn))
+    sign_in(page, OWNER)
+    page.goto(f"/dashboard/bots/{bot.id}/doctor")
+    expect(page.get_by_text("Asking Telegram…")).to_be_visible()
+    page.get_by_role("button", name="Examine again").click()
+    first.set()
+    expect(finding(page, "The token")).to_contain_text("Telegram answered: Gone")
+    second.set()
+    expect(finding(page, "The token")).to_contain_text("Good")
+    expect(page.locator("#doctor-summary")).to_have_text("1 finding needs attention.")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
