@@ -18,6 +18,7 @@ from tgm.webhook.acknowledge import Acknowledger
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
 from tgm.webhook.inbox import Inbox, Stored
+from tgm.webhook.intake import Intake
 from tgm.webhook.leases import Leases
 from tgm.webhook.owners import Owner
 from tgm.webhook.polling import Pollers, Tools
@@ -50,6 +51,7 @@ class Relay:
             telegram=telegram, vault=vault, snapshot=snapshot, receptions=self.receptions
         )
         self.inbox = Inbox(writer, self._stored)
+        self.intake = Intake(self.receptions, self.inbox)
         self._retention = Retention(
             writer,
             reader,
