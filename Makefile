@@ -11,12 +11,13 @@ RUNTIME := $(VENV)/.runtime
 DEV     := $(VENV)/.dev
 AXE     := tests/browser/node_modules/.made
 BOTS    := tests/dropin/libraries/node_modules/.made
+PEERS   := bench/peers/node/node_modules/.made bench/.venv/.made
 
 CATALOGUES := tgm/translations
 PO := $(wildcard $(CATALOGUES)/*/LC_MESSAGES/messages.po)
 MO := $(PO:.po=.mo)
 
-.PHONY: run test lint types format coverage browser-test screenshots bench-screens crash-test translations pins clean
+.PHONY: run test lint types format coverage browser-test screenshots bench bench-quick bench-screens crash-test translations pins clean
 
 run: $(RUNTIME) $(MO)
 	@exec $(BIN)/python -m tgm serve
@@ -55,6 +56,10 @@ crash-test: $(DEV) $(MO)
 screenshots: $(DEV) $(MO)
 	$(BIN)/python -m tests.browser.screenshots
 
+# TGM beside what people would pick instead, into instance/bench/: about 25 minutes, or less than two.
+bench bench-quick: $(DEV) $(MO) $(PEERS)
+	$(BIN)/python -m bench $(if $(filter bench-quick,$@),--quick) $(BENCH)
+
 # How long the server takes for each screen, with a month of work in the database: a few minutes.
 bench-screens: $(DEV) $(MO)
 	$(BIN)/python -m bench.screens
@@ -79,11 +84,12 @@ pins: $(MADE)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(UV)"
 	$(COMPILE) pyproject.toml -o requirements.txt
 	$(COMPILE) --group dev -c requirements.txt -o tests/requirements.txt
+	$(COMPILE) --group bench -c requirements.txt -c tests/requirements.txt -o bench/requirements.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .coverage .coverage.* htmlcov $(MO) $(dir $(AXE) $(BOTS))
-	find tgm tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .coverage .coverage.* htmlcov $(MO) $(dir $(AXE) $(BOTS) $(PEERS))
+	find tgm tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
@@ -97,16 +103,24 @@ $(RUNTIME): requirements.txt $(MADE)
 	@$(INSTALL) -r requirements.txt
 	@touch $@
 
-# What only npm has: axe-core, which looks over every screen in the browser tests, and the libraries
-# that bots for Node are written with. Where it cannot be had those tests say so: they are skipped,
-# or fail where TGM_REQUIRE_BROWSER is set.
+# What TGM is measured against is no part of it: an environment of its own.
+bench/.venv/.made: bench/requirements.txt $(MADE)
+	@echo "Installing what TGM is measured against ..."
+	@$(PYTHON) -m venv --clear bench/.venv
+	@bench/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r bench/requirements.txt
+	@touch $@
+
+# What only npm has: axe-core, which looks over every screen in the browser tests, the libraries that
+# bots for Node are written with, and a gateway for Node to measure against. Without it
+# those tests are skipped, or fail where TGM_REQUIRE_BROWSER is set, and nothing is measured.
 %/node_modules/.made: %/package-lock.json
 	@if command -v npm >/dev/null; then \
 		echo "Installing the packages of $(dir $<) ..."; \
 		cd $(dir $<) && npm ci --silent --ignore-scripts --no-audit --no-fund && touch node_modules/.made \
-			|| echo "npm could not install them: the tests of $(dir $<) go without." >&2; \
+			|| echo "npm could not install them: $(dir $<) goes without." >&2; \
 	else \
-		echo "There is no npm: the tests of $(dir $<) go without its packages." >&2; \
+		echo "There is no npm: $(dir $<) goes without its packages." >&2; \
 	fi
 
 # An upgrade of the system's Python leaves an environment whose python looks in a folder that is not

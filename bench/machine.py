@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from tgm.settings import PROJECT
+
 ECHO_MODULE = Path("/usr/lib/nginx/modules/ngx_http_echo_module.so")
+# What `make` installs.
+MADE = (
+    PROJECT / "bench" / ".venv" / ".made",
+    PROJECT / "bench" / "peers" / "node" / "node_modules" / "http-proxy",
+)
 _DESCRIPTORS = 65536
 
 
@@ -57,9 +64,11 @@ def missing() -> str | None:
         )
         if not is_there
     ]
-    if not packages:
-        return None
-    return f"Measuring needs more of Debian: apt-get install {' '.join(packages)}"
+    if packages:
+        return f"Measuring needs more of Debian: apt-get install {' '.join(packages)}"
+    if not all(path.exists() for path in MADE):
+        return "What TGM is measured against is not installed: make bench does that."
+    return None
 
 
 def nginx() -> str | None:

@@ -32,7 +32,7 @@ class Bench:
     @property
     def seconds(self) -> int:
         """How long each load lasts."""
-        return 2 if self.is_quick else 3
+        return 1 if self.is_quick else 3
 
     def fresh(self, name: str) -> Installation:
         """Make another installation, for a section that should not share one."""
