@@ -1,11 +1,13 @@
 """The application factory: settings, then extensions, blueprints, errors and headers."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tgm import assets, blueprints, database, errors, headers, i18n, secretfiles
+from tgm import assets, blueprints, database, errors, front, headers, i18n, secretfiles
 from tgm.auth import access
 from tgm.auth.cookies import SessionInterface
 from tgm.database import WRITER
@@ -14,11 +16,13 @@ from tgm.dropin.methods import served
 from tgm.dropin.polls import Polls
 from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager, migrate
 from tgm.keys.snapshot import Snapshot
+from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.callers import Callers
 from tgm.proxy.gateway import Gateway
 from tgm.proxy.idempotency import IdempotencyStore
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.sending import Sending
+from tgm.proxy.served import ServedCall, Server
 from tgm.runtime import Runtime
 from tgm.settings import MEBIBYTE, PROJECT, Settings
 from tgm.shared.ids import UlidConverter
@@ -46,7 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.session_interface = SessionInterface()
     _bind_extensions(app)
     app.extensions["tgm"] = _runtime(app, settings)
-    for part in (assets, i18n, blueprints, errors, headers):
+    for part in (assets, i18n, blueprints, errors, headers, front):
         part.init_app(app)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
@@ -69,7 +73,7 @@ def _configure(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(days=14),
         # A form may stay open for hours; its token lives as long as the session.
         WTF_CSRF_TIME_LIMIT=None,
-        RATELIMIT_STORAGE_URI=settings.rate_limit_storage_uri.value,
+        RATELIMIT_STORAGE_URI=settings.limit_storage.value,
         BOOTSTRAP_SERVE_LOCAL=True,
     )
 
@@ -119,7 +123,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         idempotency=idempotency,
         press_answered=relay.acknowledger.answered,
         sending=sending,
-        served=served(consumers, polls),
+        served=_in_context(app, served(consumers, polls)),
     )
     return Runtime(
         settings,
@@ -134,6 +138,16 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         polls,
         sending,
     )
+
+
+def _in_context(app: Flask, servers: Mapping[str, Server]) -> dict[str, Server]:
+    """Give what answers calls itself the application context that services read and write in."""
+
+    def within(server: Server, call: ServedCall) -> ProxyAnswer | None:
+        with app.app_context():
+            return server(call)
+
+    return {method: partial(within, server) for method, server in servers.items()}
 
 
 def _client(settings: Settings) -> TelegramClient:

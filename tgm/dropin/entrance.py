@@ -1,5 +1,6 @@
 """Telegram's own addresses as a way into the gateway: the token in the path."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tgm.dropin import tokens
@@ -46,6 +47,9 @@ def _read(environ: Environ) -> _Address:
 
 class DropIn:
     """What a library expects of Telegram's own host, down to the words of an error."""
+
+    # The address holds a secret: no page may tell it to the next one.
+    headers: Sequence[tuple[str, str]] = (("Referrer-Policy", "no-referrer"),)
 
     def key(self, environ: Environ) -> str:
         """Return the API key inside the token. Raises NotFound."""

@@ -4,6 +4,7 @@ from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 
 from tgm.extensions import runtime
+from tgm.proxy.answers import ProxyAnswer
 
 bp = Blueprint("proxy", __name__)
 
@@ -13,11 +14,15 @@ class Bare(Response):
 
     default_mimetype = None
 
+    @classmethod
+    def of(cls, answer: ProxyAnswer) -> "Bare":
+        """Return the gateway's answer as a response."""
+        return cls(answer.body, answer.status_line, answer.headers, direct_passthrough=True)
+
 
 def call(rest: str) -> Response:  # noqa: ARG001 - the gateway reads the undecoded target itself
     """Hand the request over."""
-    answer = runtime.gateway.handle(request.environ)
-    return Bare(answer.body, answer.status_line, answer.headers, direct_passthrough=True)
+    return Bare.of(runtime.gateway.handle(request.environ))
 
 
 @bp.record

@@ -3,7 +3,7 @@
 There is one line behind them all, so that no rule can be passed by coming in elsewhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from tgm.keys.snapshot import Known, KnownBot
@@ -17,6 +17,10 @@ Target = MethodTarget | FileTarget | JobTarget
 
 class Entrance(Protocol):
     """What differs from one way in to another."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """What every answer carries here."""
 
     def key(self, environ: Environ) -> str:
         """Return the API key that is shown, "" for none. Raises NotFound."""
@@ -33,6 +37,8 @@ class Entrance(Protocol):
 
 class Api:
     """TGM's own API: the key in a header, the bot by its id."""
+
+    headers: tuple[()] = ()
 
     def key(self, environ: Environ) -> str:
         """Return the key from the headers."""

@@ -9,9 +9,9 @@ from tgm.proxy.masking import CHECKED, mask, spellings
 from tgm.proxy.target import MethodTarget
 from tgm.telegram.answer import Answer
 from tgm.telegram.client import TelegramClient
+from tgm.telegram.connection import BLOCK_BYTES
 from tgm.telegram.errors import Failure, TelegramUnreachable
 from tgm.telegram.token import BotToken
-from tgm.telegram.upstream import BLOCK_BYTES
 
 # An answer up to this size is here in full before its first byte leaves, so that one cut short can
 # still become a 502.
@@ -83,7 +83,7 @@ def call_method(
     )
     headers = _kept(answer, _RETURNED, token)
     start = answer.read_up_to(whole_bytes)
-    is_packed = answer.headers.get("Content-Encoding", "identity").lower() != "identity"
+    is_packed = answer.headers.get("content-encoding", "identity").lower() != "identity"
     if target.method.lower() in CHECKED and (is_packed or not answer.is_complete):
         # It might tell what only TGM may know, and cannot be looked into.
         answer.close()
@@ -136,7 +136,7 @@ def _with_reason(proxied: ProxyAnswer, answer: Answer) -> ProxyAnswer:
 def _kept(answer: Answer, names: tuple[str, ...], token: BotToken) -> list[tuple[str, str]]:
     kept = []
     for name in names:
-        value = answer.headers.get(name)
+        value = answer.headers.get(name.lower())
         if value is None or any(secret in value for secret in spellings(token)):
             continue
         # A value may be folded over several lines, which no answer may pass on.

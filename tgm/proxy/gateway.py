@@ -60,7 +60,7 @@ class Gateway:
     """The methods, in lower case, that TGM answers itself."""
 
     def handle(
-        self, environ: Environ, caller: KnownKey | None = None, entrance: Entrance = API
+        self, environ: Environ, entrance: Entrance = API, caller: KnownKey | None = None
     ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
 
@@ -80,7 +80,8 @@ class Gateway:
             answer = _refusal(error, call, entrance)
             if isinstance(error, RateLimited):
                 headers = limit_headers(error.state)
-        answer.headers += [*headers, (SOURCE, answer.source)]
+        # Added in place: an answer that is given later takes what stands here then.
+        answer.headers += [*headers, *entrance.headers, (SOURCE, answer.source)]
         return noted(answer, call, self.request_log)
 
     def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:

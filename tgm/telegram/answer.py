@@ -1,11 +1,12 @@
 """Telegram's answer as it comes in: status and headers at once, the body as it is read."""
 
-import http.client
 from collections.abc import Iterator
 from types import TracebackType
 
+from tgm.shared.responses import Response
+from tgm.telegram.connection import BLOCK_BYTES, Connection
 from tgm.telegram.errors import Failure, TelegramUnreachable
-from tgm.telegram.upstream import BLOCK_BYTES, Connection, Pool
+from tgm.telegram.upstream import Pool
 
 
 class BrokenOff(OSError):
@@ -19,19 +20,15 @@ class Answer:
     `length` is the body's size in bytes, None where only the end of the stream tells.
     """
 
-    def __init__(
-        self, response: http.client.HTTPResponse, connection: Connection, pool: Pool
-    ) -> None:
+    def __init__(self, response: Response, connection: Connection, pool: Pool) -> None:
         self.status = response.status
         self.reason = response.reason
         self.headers = response.headers
         self._response = response
         self._connection: Connection | None = connection
         self._pool = pool
-        self.length = self._missing = response.length
-        self.is_complete = response.isclosed()
-        if self.is_complete:
-            self._release(reusable=not response.will_close)
+        self.length = response.length
+        self.is_complete = False
 
     def __enter__(self) -> "Answer":
         return self
@@ -49,23 +46,29 @@ class Answer:
         if self.is_complete:
             return b""
         try:
-            block = self._response.read1(BLOCK_BYTES)
+            while not (block := self._response.take()) and not self._response.is_complete:
+                self._receive()
         except TimeoutError:
             self.close()
             raise TelegramUnreachable(Failure.TIMEOUT) from None
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, ValueError):
             self.close()
             raise TelegramUnreachable(Failure.BROKEN) from None
-        if self._missing is not None:
-            self._missing -= len(block)
+        if self._response.is_complete:
+            self.is_complete = not block
+            # The connection is free for the next call as soon as the answer is here.
+            self._release(reusable=self._response.keeps_alive)
+        return block
+
+    def _receive(self) -> None:
+        connection = self._connection
+        if connection is None:
+            raise ConnectionResetError("the answer has been given up")
+        block = connection.socket.recv(BLOCK_BYTES)
         if block:
-            return block
-        if self._missing:
-            self.close()
-            raise TelegramUnreachable(Failure.BROKEN)
-        self.is_complete = True
-        self._release(reusable=not self._response.will_close)
-        return b""
+            self._response.feed(block)
+        elif not self._response.end():
+            raise ConnectionResetError("the answer broke off")
 
     def read_up_to(self, size: int) -> bytes:
         """Return the body, or a little more than its first `size` bytes if it is longer.
@@ -91,7 +94,6 @@ class Answer:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        self._response.close()
         if reusable:
             self._pool.give_back(connection)
         else:

@@ -1,6 +1,5 @@
 """Calling Telegram: control calls whose result TGM wants, and calls passed through as a stream."""
 
-import http.client
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from tgm.telegram.answer import Answer
 from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
 from tgm.telegram.longpoll import LongPoll
 from tgm.telegram.token import BotToken
-from tgm.telegram.upstream import CONNECT_SECONDS, Connection, Pools, Route, is_cloud
+from tgm.telegram.upstream import CONNECT_SECONDS, Pools, Route, is_cloud
 
 
 class TelegramClient:
@@ -95,17 +94,16 @@ class TelegramClient:
     ) -> Answer:
         pool = self._pools.at(token.server)
         connection = pool.take()
-        target = pool.path_prefix + path + (f"?{query}" if query else "")
+        target = f"{path}?{query}" if query else path
         try:
-            _send(connection, verb, target, {**pool.headers, **headers}, body)
-            response = connection.getresponse()
+            response = connection.ask(pool.head(verb, target, headers), body)
         except TimeoutError:
             connection.close()
             raise TelegramUnreachable(Failure.TIMEOUT) from None
-        except (http.client.RemoteDisconnected, ConnectionError):
+        except ConnectionError:
             connection.close()
             raise TelegramUnreachable(Failure.BROKEN) from None
-        except (OSError, ValueError, http.client.HTTPException):
+        except (OSError, ValueError):
             connection.close()
             raise TelegramUnreachable(Failure.PROTOCOL) from None
         except BaseException:
@@ -135,23 +133,3 @@ def _session(route: Route) -> requests.Session:
     if route.ca_file is not None:
         session.verify = str(route.ca_file)
     return session
-
-
-def _send(
-    connection: Connection,
-    verb: str,
-    target: str,
-    headers: Mapping[str, str],
-    body: Iterable[bytes],
-) -> None:
-    connection.putrequest(verb, target, skip_accept_encoding=True)
-    for name, value in headers.items():
-        connection.putheader(name, value.encode("latin-1"))
-    connection.endheaders()
-    try:
-        for block in body:
-            connection.send(block)
-    except (BrokenPipeError, ConnectionResetError):
-        # Telegram may answer, and close, before it has read a body it will not take: its answer
-        # is worth more than ours. If there is none, reading it fails the same way.
-        return

@@ -1,16 +1,16 @@
 """getUpdates as a long poll: an answer that may take a minute, and that can be broken off."""
 
 import contextlib
-import http.client
 import json
 import re
 import socket
 from collections.abc import Iterator, Sequence
 
 from tgm.telegram.answer import Answer
+from tgm.telegram.connection import Connection
 from tgm.telegram.errors import Failure, TelegramRefused, TelegramUnreachable
 from tgm.telegram.token import BotToken
-from tgm.telegram.upstream import Connection, Pool, Route
+from tgm.telegram.upstream import Pool, Route
 
 # Telegram answers at the end of the time it was given; the way there and back takes some more.
 _GRACE_SECONDS = 15
@@ -60,16 +60,15 @@ class LongPoll:
             connection.close()
             raise TelegramUnreachable(Failure.BROKEN)
         try:
-            connection.sock.settimeout(seconds + _GRACE_SECONDS)
-            headers = {**self._pool.headers, "Content-Type": "application/json"}
-            target = f"{self._pool.path_prefix}/bot{token.value}/getUpdates"
-            connection.request("POST", target, body, headers)
-            answer = Answer(connection.getresponse(), connection, self._pool)
+            connection.socket.settimeout(seconds + _GRACE_SECONDS)
+            headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+            head = self._pool.head("POST", f"/bot{token.value}/getUpdates", headers)
+            answer = Answer(connection.ask(head, [body]), connection, self._pool)
         # `from None`: the library's own errors quote the address, token and all.
         except TimeoutError:
             connection.close()
             raise TelegramUnreachable(Failure.TIMEOUT) from None
-        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+        except (OSError, ValueError):
             connection.close()
             raise TelegramUnreachable(Failure.BROKEN) from None
         with answer:
@@ -82,10 +81,10 @@ class LongPoll:
         """Break off what is under way, and let nothing new begin."""
         self._is_closed = True
         connection = self._connection
-        if connection is not None and connection.sock is not None:
+        if connection is not None:
             # The waiting thread wakes up at the end of its stream.
-            with contextlib.suppress(OSError, AttributeError):
-                connection.sock.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):
+                connection.socket.shutdown(socket.SHUT_RDWR)
         self._pool.close()
 
 

@@ -1,25 +1,25 @@
 """Where Telegram is: its address, the way through a proxy, and connections kept alive to it."""
 
 import http.client
-import select
+import re
+import socket
 import ssl
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from tgm.security.secret import Secret
 from tgm.security.tls import tls_context
+from tgm.telegram.connection import Connection
 from tgm.telegram.errors import Failure, TelegramUnreachable
 
 CONNECT_SECONDS = 10
-# Telegram closes idle connections after about a minute; one closed under a request is a lost call.
-IDLE_SECONDS = 15
-BLOCK_BYTES = 64 * 1024
 _CLOUD = "api.telegram.org"
+_BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def is_cloud(url: str) -> bool:
@@ -47,31 +47,6 @@ class Route:
         return replace(self, base_url=server, proxy_url=proxy_url)
 
 
-class Connection(http.client.HTTPConnection):
-    """An HTTP connection that remembers since when it has been idle."""
-
-    idle_since = 0.0
-
-    def _encode_request(self, request: str) -> bytes:
-        # The caller's query goes on byte for byte, its bytes beyond ASCII included.
-        return request.encode("latin-1")
-
-    def is_usable(self, now: float) -> bool:
-        """Tell whether the other side seems to be still there.
-
-        A socket with something to read while nothing was asked has been closed, or is out of step.
-        """
-        if self.sock is None or now - self.idle_since > IDLE_SECONDS:
-            return False
-        poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
-        return not poll.poll(0)
-
-
-class SecureConnection(http.client.HTTPSConnection, Connection):
-    """The same over TLS."""
-
-
 class Pool:
     """Connections to Telegram, the one used last handed out first, so that the rest may go."""
 
@@ -84,8 +59,19 @@ class Pool:
         base = urlsplit(route.base_url)
         # Through a proxy, plain HTTP names the whole address in the request line.
         whole = route.proxy_url is not None and base.scheme == "http"
-        self.path_prefix = route.base_url if whole else base.path
-        self.headers = _proxy_credentials(route.proxy_url) if whole else {}
+        self._prefix = route.base_url if whole else base.path
+        credentials = _proxy_credentials(route.proxy_url) if whole else {}
+        self._headers = _lines({"Host": base.netloc.rpartition("@")[2], **credentials})
+
+    def head(self, verb: str, target: str, headers: Mapping[str, str]) -> bytes:
+        """Return a request's head. `target` and the headers' values hold bytes as Latin-1.
+
+        Raises ValueError for what would not stay within its line.
+        """
+        if _BREAKS.search(target):
+            raise ValueError("the target does not fit into a line")
+        text = f"{verb} {self._prefix}{target} HTTP/1.1\r\n{self._headers}{_lines(headers)}\r\n"
+        return text.encode("latin-1")
 
     def take(self) -> Connection:
         """Return a connected connection. Raises TelegramUnreachable."""
@@ -100,17 +86,16 @@ class Pool:
             connection.close()
 
     def _fresh(self) -> Connection:
-        connection = self._connect()
         try:
-            connection.connect()
+            connected = self._connect()
         except ssl.SSLError:
             raise TelegramUnreachable(Failure.TLS, is_sent=False) from None
         except TimeoutError:
             raise TelegramUnreachable(Failure.TIMEOUT, is_sent=False) from None
         except (OSError, http.client.HTTPException):
             raise TelegramUnreachable(Failure.CONNECT, is_sent=False) from None
-        connection.sock.settimeout(self.timeout)
-        return connection
+        connected.settimeout(self.timeout)
+        return Connection(connected)
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose answer has been read to its end."""
@@ -168,23 +153,34 @@ def _proxy_credentials(proxy: Secret | None) -> dict[str, str]:
     return {"Proxy-Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
 
 
-def _connector(route: Route) -> Callable[[], Connection]:
+def _lines(headers: Mapping[str, str]) -> str:
+    for value in headers.values():
+        if _BREAKS.search(value):
+            raise ValueError("a header does not fit into its line")
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+
+
+def _connector(route: Route) -> Callable[[], socket.socket]:
+    """Return what opens a connection, with the standard library's ways through proxies and TLS."""
     base = urlsplit(route.base_url)
     proxy = urlsplit(route.proxy_url.value) if route.proxy_url else None
     first = proxy or base
     host, port = first.hostname or "", first.port
     timeout = min(CONNECT_SECONDS, route.timeout)
-    if base.scheme == "http":
-        return lambda: Connection(host, port, timeout=timeout, blocksize=BLOCK_BYTES)
-    context = tls_context(route.ca_file)
+    is_plain = base.scheme == "http"
+    context = None if is_plain else tls_context(route.ca_file)
 
-    def connect() -> Connection:
-        connection = SecureConnection(
-            host, port, timeout=timeout, blocksize=BLOCK_BYTES, context=context
+    def connect() -> socket.socket:
+        opener = (
+            http.client.HTTPConnection(host, port, timeout=timeout)
+            if is_plain
+            else http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
         )
-        if proxy is not None:
+        if proxy is not None and not is_plain:
             credentials = _proxy_credentials(route.proxy_url)
-            connection.set_tunnel(base.hostname or "", base.port or 443, credentials)
-        return connection
+            opener.set_tunnel(base.hostname or "", base.port or 443, credentials)
+        opener.connect()
+        connected: socket.socket = opener.sock
+        return connected
 
     return connect

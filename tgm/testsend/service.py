@@ -52,7 +52,7 @@ def send(person: Person, place: TeamPlace, call: Call, once: ULID) -> Sent:
         return Sent(made, made.answer or "")
     started = time.perf_counter()
     answer = runtime.gateway.handle(
-        compose.environ(call, f"test-send:{once}"), _caller(person, place)
+        compose.environ(call, f"test-send:{once}"), caller=_caller(person, place)
     )
     body = _read(answer)
     row = SendHistory(
