@@ -1,13 +1,18 @@
 """The application for a WSGI server; `python wsgi.py` serves it with waitress."""
 
-from tgm import create_app
-from tgm.database import migrate
-from tgm.logs import configure
-from tgm.server import serve
-
-app = create_app()
-configure(app)
-migrate(app)
+import sys
 
 if __name__ == "__main__":
-    serve(app)
+    from tgm.cli import main
+
+    sys.exit(main(["serve"]))
+else:
+    from tgm import create_app
+    from tgm.database import migrate
+    from tgm.logs import configure
+    from tgm.settings import Settings
+
+    settings = Settings.load()
+    configure(settings.log_level)
+    app = create_app(settings)
+    migrate(app)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tgm.settings import OPTIONS, PROJECT, BadSetting, Settings
+from tgm.settings import OPTIONS, PROJECT, BadSetting, Settings, Source
 
 
 def load(**given: str) -> Settings:
@@ -62,6 +62,8 @@ BAD = [
     ("THREADS", "0"),
     ("RATE_LIMIT_PER_MINUTE", "0"),
     ("RATE_LIMIT_PER_MINUTE", "1.5"),
+    ("PROCESSES", "0"),
+    ("PIN_TO_CORE", "perhaps"),
     ("RATE_LIMIT_STORAGE_URI", "nonsense://"),
     ("SECRET_KEY", "short"),
     ("ENCRYPTION_KEYS", "not base64"),
@@ -121,3 +123,19 @@ def test_settings_print_no_secret(tmp_path: Path) -> None:
     )
     assert "canary" not in repr(settings)
     assert key not in repr(settings)
+
+
+def test_the_command_line_beats_the_environment() -> None:
+    settings = Settings.load({"PROCESSES": "2"}, None, words={"PROCESSES": "3"})
+    assert settings.processes == 3
+    assert settings.sources["PROCESSES"] is Source.COMMAND_LINE
+    assert settings.sources["PORT"] is Source.DEFAULT
+
+
+def test_several_processes_count_calls_in_a_file_unless_told_otherwise(tmp_path: Path) -> None:
+    folder = {"INSTANCE_PATH": str(tmp_path)}
+    assert load(**folder).limit_storage.value == "memory://"
+    shared = load(**folder, PROCESSES="2", RATE_LIMIT_STORAGE_URI="memory://").limit_storage.value
+    assert shared == f"sqlite+file://{tmp_path}/shared.sqlite3"
+    given = f"sqlite+file://{tmp_path}/other"
+    assert load(PROCESSES="2", RATE_LIMIT_STORAGE_URI=given).limit_storage.value == given

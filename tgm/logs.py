@@ -3,9 +3,6 @@
 import logging
 import sys
 
-from flask import Flask
-
-from tgm.extensions import runtime
 from tgm.security.redaction import RedactingFormatter
 
 # urllib3 tells the address of every request at DEBUG, and Telegram's contains the token; alembic
@@ -18,13 +15,12 @@ _QUIET = {
 }
 
 
-def configure(app: Flask) -> None:
+def configure(level: str) -> None:
     """Set up the process's logging by LOG_LEVEL. Call once, before the first log line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    with app.app_context():
-        root.setLevel(runtime.settings.log_level)
-    for name, level in _QUIET.items():
-        logging.getLogger(name).setLevel(level)
+    root.setLevel(level)
+    for name, least in _QUIET.items():
+        logging.getLogger(name).setLevel(least)

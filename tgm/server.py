@@ -1,9 +1,7 @@
 """Serving with waitress, fitted to a gateway: many connections, large bodies, little memory."""
 
-import contextlib
 import json
 import logging
-import resource
 import signal
 import socket
 import threading
@@ -14,13 +12,14 @@ from typing import Any
 from flask import Flask
 from waitress.server import TcpWSGIServer, create_server
 
-from tgm import database
+from tgm import box, database
 from tgm.auth import service as people
 from tgm.auth import setup_link
 from tgm.bots import photos
 from tgm.connections import Channel
 from tgm.dropin import settling
 from tgm.extensions import runtime
+from tgm.processes import Place
 from tgm.proxy.housekeeping import jobs
 from tgm.settings import Settings
 from tgm.shared.clock import utcnow
@@ -41,20 +40,39 @@ _UNSENT_BYTES = 128 * 1024
 _BLOCK_BYTES = 64 * 1024
 
 
-def build(app: Flask, settings: Settings) -> TcpWSGIServer:
-    """Return a bound server that is not running yet. Raises Conflict where the port is taken."""
-    _raise_descriptor_limit()
-    # One address: a name with several would make waitress bind each, on ports of their own.
-    host = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][4][0]
-    listen = f"[{host}]:{settings.port}" if ":" in str(host) else f"{host}:{settings.port}"
+def listen(settings: Settings) -> socket.socket:
+    """Return a socket bound to HOST and PORT. Raises Conflict where that cannot be."""
+    # One address: a name with several would need a port on each.
+    family, kind, protocol, _, where = socket.getaddrinfo(
+        settings.host, settings.port, type=socket.SOCK_STREAM
+    )[0]
+    host = str(where[0])
+    listener = socket.socket(family, kind, protocol)
     try:
-        server: TcpWSGIServer = create_server(app, _start=False, **options(settings), listen=listen)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(where)
+        listener.listen(_BACKLOG)
     except OSError as error:
+        listener.close()
+        shown = f"[{host}]" if ":" in host else host
         raise Conflict(
             "%(listen)s cannot be used (%(why)s). Stop the program that has it, or set PORT.",
-            listen=listen,
+            listen=f"{shown}:{settings.port}",
             why=error.strerror,
         ) from None
+    return listener
+
+
+def build(app: Flask, settings: Settings, listener: socket.socket | None = None) -> TcpWSGIServer:
+    """Return a server that is not running yet, on `listener` or on a socket of its own.
+
+    Raises Conflict where the port is taken.
+    """
+    box.raise_descriptor_limit(_DESCRIPTORS)
+    sockets = [listener or listen(settings)]
+    server: TcpWSGIServer = create_server(app, _start=False, **options(settings), sockets=sockets)
     server.channel_class = Channel
     server.adj.signed_in = signed_in_by(app)
     server.accept_connections()
@@ -80,24 +98,29 @@ def options(settings: Settings) -> dict[str, Any]:
     }
 
 
-def serve(app: Flask, *, as_json: bool = False) -> None:
+def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C, then finish what is under way.
 
-    Prints the address and, until there is a user, the way in; as one JSON object for scripts.
+    Prints the address and, until there is a user, the way in; as one JSON object for scripts. With
+    a `place` it is one of several processes.
     """
+    place = place or Place()
+    box.set_aside()
+    signal.signal(signal.SIGTERM, _stop)
     with app.app_context():
         settings = runtime.settings
-        relay, loops = runtime.relay, _loops(app)
+        relay, loops = runtime.relay, _loops(app, place)
         live, polls, sending = runtime.live, runtime.polls, runtime.sending
-        server = build(app, settings)
-        link = None if people.has_users() else address(server) + setup_link.path(app)
-        for line in _announcement(address(server), link, as_json):
-            print(line, flush=True)
+        server = build(app, settings, place.listener)
+        if place.announces:
+            link = None if people.has_users() else address(server) + setup_link.path(app)
+            for line in _announcement(address(server), link, as_json):
+                print(line, flush=True)
     for loop in loops:
         loop.start()
     relay.start()
     sending.start(Owner(settings.instance_path, "senders"))
-    signal.signal(signal.SIGTERM, _stop)
+    place.say_ready()
     try:
         server.run()
     finally:
@@ -115,7 +138,7 @@ def serve(app: Flask, *, as_json: bool = False) -> None:
 def work(app: Flask) -> None:
     """Deliver, poll and purge without serving, until SIGTERM or Ctrl-C."""
     with app.app_context():
-        relay, loops = runtime.relay, _loops(app)
+        relay, loops = runtime.relay, _loops(app, Place())
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
@@ -132,7 +155,7 @@ def work(app: Flask) -> None:
     database.close(app)
 
 
-def _loops(app: Flask) -> tuple[Loop, ...]:
+def _loops(app: Flask, place: Place) -> tuple[Loop, ...]:
     def check_receptions() -> None:
         with app.app_context():
             receiving.check_due(utcnow())
@@ -154,12 +177,17 @@ def _loops(app: Flask) -> tuple[Loop, ...]:
         Job("check how bots receive", 60, check_receptions),
         Job("fetch a bot's photo", 5, fetch_photo),
     ]
-    own = [*runtime.relay.jobs(), Job("end what dead keys receive", 1, settle_programs)]
-    return (
-        Loop(jobs(runtime.request_log, runtime.idempotency) + own),
-        Loop(asking),
-        Loop([Job("move bots", 1, move_bots)]),
-    )
+    own = [
+        *jobs(runtime.request_log, runtime.idempotency),
+        *runtime.relay.jobs(),
+        *runtime.sending.jobs(),
+        Job("end what dead keys receive", 1, settle_programs),
+    ]
+    moving = [Job("move bots", 1, move_bots)]
+    rounds = [
+        [job for job in each if place.is_first or job.everywhere] for each in (own, asking, moving)
+    ]
+    return tuple(Loop(each) for each in rounds if each)
 
 
 def _announcement(own: str, link: str | None, as_json: bool) -> Iterator[str]:
@@ -184,12 +212,6 @@ def address(server: TcpWSGIServer) -> str:
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
+    # A service's manager tells each of several processes, and so does the one that made them.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise SystemExit(0)
-
-
-def _raise_descriptor_limit() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,10 +24,12 @@ from sqlalchemy.exc import ArgumentError
 
 from tgm.security.secret import Secret
 from tgm.security.vault import KEY_BYTES
+from tgm.shared import sqlite_limits
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
+IN_MEMORY = "memory://"
 
 
 class BadSetting(Exception):
@@ -43,6 +46,7 @@ class Source(StrEnum):
     DEFAULT = "default"
     ENVIRONMENT = "environment"
     DOTENV = ".env"
+    COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,8 @@ class Settings:
     host: str
     port: int
     threads: int
+    processes: int
+    pin_to_core: str
     rate_limit_per_minute: int
     rate_limit_storage_uri: Secret
     secret_key: Secret | None
@@ -100,22 +106,41 @@ class Settings:
         """The largest request body: the file, and 1 MiB for the other fields and the frame."""
         return self.max_upload_bytes + MEBIBYTE
 
+    @property
+    def shared_path(self) -> Path:
+        """The file for what several processes on one box must know of each other."""
+        return self.instance_path / "shared.sqlite3"
+
+    @property
+    def limit_storage(self) -> Secret:
+        """Where calls are counted: several processes share a file where nothing better is given."""
+        if self.processes == 1 or self.rate_limit_storage_uri.value != IN_MEMORY:
+            return self.rate_limit_storage_uri
+        return Secret(sqlite_limits.address_of(self.shared_path))
+
     @classmethod
     def load(
-        cls, environ: Mapping[str, str] | None = None, dotenv: Path | None = PROJECT / ".env"
+        cls,
+        environ: Mapping[str, str] | None = None,
+        dotenv: Path | None = PROJECT / ".env",
+        *,
+        words: Mapping[str, str] = MappingProxyType({}),
     ) -> "Settings":
-        """Read and check every setting. Raises BadSetting for the first bad one."""
+        """Read and check every setting. Raises BadSetting for the first bad one.
+
+        `words` are settings by name that the command line gives: they beat the others.
+        """
         given: dict[str, str | None] = {}
         if dotenv is not None and dotenv.is_file():
             given.update(dotenv_values(dotenv))
         environ = os.environ if environ is None else environ
         given.update(environ)
+        given.update(words)
         values: dict[str, Any] = {option.name.lower(): _read(option, given) for option in OPTIONS}
         if values["database_url"] is None:
             values["database_url"] = Secret(f"sqlite:///{values['instance_path']}/tgm.sqlite3")
-        return cls(
-            **values, sources={option.name: _source(option, given, environ) for option in OPTIONS}
-        )
+        sources = {option.name: _source(option, given, environ) for option in OPTIONS}
+        return cls(**values, sources=sources | dict.fromkeys(words, Source.COMMAND_LINE))
 
 
 def _read(option: Option, given: Mapping[str, str | None]) -> Any:
@@ -144,6 +169,12 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def _on_or_off(text: str) -> str:
+    if text.lower() not in {"on", "off"}:
+        raise _Wrong("is neither on nor off")
+    return text.lower()
 
 
 def _web_address(text: str) -> str:
@@ -208,7 +239,9 @@ def _database(text: str) -> Secret:
 
 def _limit_storage(text: str) -> Secret:
     try:
-        storage_from_string(text)
+        # Making one in memory would start a thread, and a process that has any must not fork.
+        if text != IN_MEMORY:
+            storage_from_string(text)
     except ConfigurationError:
         raise _Wrong("is not a storage that the package limits can use here") from None
     return Secret(text)
@@ -271,11 +304,13 @@ OPTIONS = (
     Option("HOST", _host, "127.0.0.1", "0.0.0.0"),  # noqa: S104 - an example in a message
     Option("PORT", _whole(0, 65535), 8080, "8080"),
     Option("THREADS", _whole(4, 1024), 128, "128"),
+    Option("PROCESSES", _whole(1, 64), 1, "2"),
+    Option("PIN_TO_CORE", _on_or_off, "on", "off"),
     Option("RATE_LIMIT_PER_MINUTE", _whole(1, 1_000_000), 60, "60"),
     Option(
         "RATE_LIMIT_STORAGE_URI",
         _limit_storage,
-        Secret("memory://"),
+        Secret(IN_MEMORY),
         "redis://127.0.0.1:6379/0",
         secret=True,
     ),

@@ -1,11 +1,11 @@
 """Serving, and sealing everything anew."""
 
-from typing import Any
+from typing import IO, Any
 
 import click
 from sqlalchemy import select
 
-from tgm import create_app, database, logs, secretfiles, server
+from tgm import box, create_app, database, logs, secretfiles, server
 from tgm.audit.service import COMMAND_LINE, record
 from tgm.auth import service as people
 from tgm.auth.models import Team
@@ -13,26 +13,49 @@ from tgm.bots import service as bots
 from tgm.bots.change import changing
 from tgm.cli.frame import Command, answer, application
 from tgm.extensions import runtime
+from tgm.processes import Place, Processes
+from tgm.settings import Settings
+from tgm.shared.boxfile import BoxFile
 from tgm.webhook import endpoints
 
 
 @click.command(cls=Command)
+@click.option("--processes", metavar="N", help="Serve with so many processes on one address.")
 @click.pass_obj
-def serve(as_json: bool) -> None:
+def serve(as_json: bool, processes: str | None) -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    app = create_app()
-    logs.configure(app)
+    settings = Settings.load(words={} if processes is None else {"PROCESSES": processes})
+    logs.configure(settings.log_level)
+    box.spare_memory()
+    place = Place()
+    if settings.processes > 1:
+        listener = server.listen(settings)
+        BoxFile(settings.shared_path).mend()
+        box.set_aside()
+        # From here on this runs in each of them.
+        place = Processes(settings.processes, listener).run()
+    core = _pin(settings)
+    app = create_app(settings)
     database.migrate(app)
-    server.serve(app, as_json=as_json)
+    server.serve(app, as_json=as_json, place=place)
+    del core
 
 
 @click.command(cls=Command)
 def worker() -> None:
     """Deliver and poll without serving, beside processes that do, until Ctrl-C or SIGTERM."""
-    app = create_app()
-    logs.configure(app)
+    settings = Settings.load()
+    logs.configure(settings.log_level)
+    box.spare_memory()
+    core = _pin(settings)
+    app = create_app(settings)
     database.migrate(app)
     server.work(app)
+    del core
+
+
+def _pin(settings: Settings) -> IO[str] | None:
+    return box.pin(settings.instance_path / "cores") if settings.pin_to_core == "on" else None
 
 
 @click.command("rotate-keys", cls=Command)

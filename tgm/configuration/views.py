@@ -16,6 +16,7 @@ _SOURCES = {
     Source.DEFAULT: N_("default"),
     Source.ENVIRONMENT: N_("environment"),
     Source.DOTENV: N_("file .env"),
+    Source.COMMAND_LINE: N_("command line"),
 }
 
 

@@ -16,6 +16,8 @@ MEANINGS = {
     "HOST": (SERVER, N_("Address to listen on.")),
     "PORT": (SERVER, N_("Port to listen on.")),
     "THREADS": (SERVER, N_("Calls that can be under way at once.")),
+    "PROCESSES": (SERVER, N_("Processes that serve together.")),
+    "PIN_TO_CORE": (SERVER, N_("Whether each process keeps to one core of the processor.")),
     "INSTANCE_PATH": (SERVER, N_("Folder for the database and the keys.")),
     "DATABASE_URL": (SERVER, N_("Where the data are.")),
     "LOG_LEVEL": (SERVER, N_("How much is written to the log.")),

@@ -20,6 +20,8 @@ class Job:
     run: Callable[[], object]
     at_end: bool = False
     """Whether it runs once more when the loop stops, so that nothing stays unwritten."""
+    everywhere: bool = False
+    """Whether each of several processes runs it, since each has something of its own to do."""
 
 
 class Loop:
