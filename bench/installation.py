@@ -5,8 +5,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copytree, rmtree
 
 from bench.processes import Program, free_port, running
 from bench.upstream import PLAIN_TOKEN, SLOW_TOKEN
@@ -35,6 +36,12 @@ class Installation:
     def headers(self) -> dict[str, str]:
         """What a caller sends."""
         return {"X-API-Key": self.key}
+
+    def copied(self, folder: Path) -> "Installation":
+        """Return a copy of it, which nobody may have served so far. What is in `folder` goes."""
+        rmtree(folder, ignore_errors=True)
+        copytree(self.folder, folder)
+        return replace(self, folder=folder)
 
     def path(self, *, slow: bool = False, method: str = "sendMessage") -> str:
         """Return the path of a call through a gateway."""

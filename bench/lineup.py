@@ -4,10 +4,11 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from bench.installation import PER_MINUTE
+from bench.installation import PER_MINUTE, Installation, served, takes
 from bench.processes import Program, free_port, running
 from bench.run import Bench
 from bench.upstream import PLAIN_TOKEN, SLOW_TOKEN, nginx
@@ -18,6 +19,7 @@ PYTHON = PROJECT / "bench" / ".venv" / "bin" / "python"
 
 NGINX, NODE, AIOHTTP = "nginx proxy_pass", "Node http-proxy", "aiohttp proxy"
 FASTAPI, WSGI, FLASK = "FastAPI + httpx proxy", "empty WSGI application", "empty Flask view"
+ONE, TWO = "TGM", "TGM, 2 processes"
 NAMES = (NGINX, NODE, AIOHTTP, FASTAPI, WSGI, FLASK)
 
 # Calls per second with 16 callers and no delay, measured on two cores of another machine.
@@ -32,11 +34,37 @@ _LOCATION = """
 """
 
 
+@dataclass(frozen=True)
+class Gateway:
+    """A serving program and the installation whose bots and key it knows."""
+
+    program: Program
+    made: Installation
+
+    def url(self, *, slow: bool = False, method: str = "sendMessage") -> str:
+        """Return the address of a call through it."""
+        return self.program.url + self.made.path(slow=slow, method=method)
+
+
+def tgm(bench: Bench, stack: ExitStack, *, only_one: bool = False) -> dict[str, Gateway]:
+    """Serve TGM with one process on the gateway's core, and with two on both where it can."""
+    made = bench.installation
+    found = {ONE: Gateway(stack.enter_context(served(made, bench.cores.gateway)), made)}
+    if not only_one and takes("--processes"):
+        made = bench.fresh("two processes")
+        program = stack.enter_context(served(made, bench.cores.all, "--processes", "2"))
+        found[TWO] = Gateway(program, made)
+    return found
+
+
 @contextmanager
-def peers(bench: Bench, names: Iterable[str] = NAMES) -> Iterator[dict[str, Program]]:
+def peers(bench: Bench, names: Iterable[str] = NAMES) -> Iterator[dict[str, Gateway]]:
     """Run some of the peers on the gateway's core, all until the end of the block."""
     with ExitStack() as stack:
-        yield {name: stack.enter_context(_peer(bench, name)) for name in names}
+        yield {
+            name: Gateway(stack.enter_context(_peer(bench, name)), bench.installation)
+            for name in names
+        }
 
 
 def fallen(measured: Mapping[str, float]) -> list[str]:

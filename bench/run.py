@@ -1,5 +1,6 @@
 """What every section is given: folders, cores, an upstream, an installation, and how long."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class Bench:
     cores: Cores
     telegram: Program
     installation: Installation
+    _pristine: Installation
 
     @property
     def repeats(self) -> int:
@@ -35,8 +37,8 @@ class Bench:
         return 1 if self.is_quick else 3
 
     def fresh(self, name: str) -> Installation:
-        """Make another installation, for a section that should not share one."""
-        return install(self.folder / name, self.telegram.url)
+        """Return a new installation with the same bots and key, in a folder of its own."""
+        return self._pristine.copied(self.folder / name)
 
 
 @contextmanager
@@ -44,9 +46,12 @@ def preparing(*, is_quick: bool) -> Iterator[Bench]:
     """Start what all sections share."""
     machine.raise_descriptor_limit()
     folder, cores = Path(mkdtemp(prefix="tgm-bench-")), machine.cores()
+    # What this process does itself is load, too.
+    os.sched_setaffinity(0, cores.load)
     try:
         with telegram(folder, cores.load) as upstream:
-            installation = install(folder / "instance", upstream.url)
-            yield Bench(is_quick, folder, cores, upstream, installation)
+            pristine = install(folder / "pristine", upstream.url)
+            installation = pristine.copied(folder / "instance")
+            yield Bench(is_quick, folder, cores, upstream, installation, pristine)
     finally:
         rmtree(folder, ignore_errors=True)

@@ -3,15 +3,14 @@
 from collections import defaultdict
 from contextlib import ExitStack
 
-from bench import installation, lineup
+from bench import lineup
+from bench.lineup import ONE, TWO, Gateway
 from bench.load import Load, wrk
-from bench.processes import Program
 from bench.report import Figure, Row, Section, at_least
 from bench.run import Bench
 from bench.upstream import BODY
 
 CALLERS = 16
-ONE, TWO = "TGM", "TGM, 2 processes"
 _FEW = (1, 4)  # FastAPI with httpx does worse the more callers there are
 
 
@@ -43,48 +42,29 @@ def run(bench: Bench) -> Section:
     """Measure all of them in turns."""
     measured = Measured()
     with ExitStack() as stack:
-        programs = stack.enter_context(lineup.peers(bench))
-        programs[ONE] = stack.enter_context(
-            installation.served(bench.installation, bench.cores.gateway)
-        )
-        if installation.takes("--processes"):
-            other = bench.fresh("two")
-            programs[TWO] = stack.enter_context(
-                installation.served(other, bench.cores.all, "--processes", "2")
-            )
-            keys = {TWO: other}
-        else:
-            keys = {}
+        gateways = stack.enter_context(lineup.peers(bench)) | lineup.tgm(bench, stack)
         for number in range(-1, bench.repeats):
-            for name, program in programs.items():
-                made = keys.get(name, bench.installation)
-                _load(bench, measured, name, program, made, number)
+            for name, gateway in gateways.items():
+                _load(bench, measured, name, gateway, number)
     return _section(measured)
 
 
-def _load(
-    bench: Bench,
-    measured: Measured,
-    name: str,
-    program: Program,
-    made: installation.Installation,
-    number: int,
-) -> None:
-    """Load one contestant; with a number below 0 only to warm it up."""
+def _load(bench: Bench, measured: Measured, name: str, gateway: Gateway, number: int) -> None:
+    """Load one gateway; with a number below 0 only to warm it up."""
     few = _FEW if name == lineup.FASTAPI and number >= 0 else ()
     for callers in (*few, CALLERS):
-        before = program.processor_seconds()
+        before = gateway.program.processor_seconds()
         load = wrk(
-            program.url + made.path(),
+            gateway.url(),
             callers=callers,
             seconds=1 if number < 0 else bench.seconds,
             on=bench.cores.load,
-            headers=made.headers,
+            headers=gateway.made.headers,
             body=BODY,
         )
         if number >= 0:
             words = name if callers == CALLERS else f"{name}, {callers} callers"
-            measured.add(words, load, program.processor_seconds() - before)
+            measured.add(words, load, gateway.program.processor_seconds() - before)
 
 
 def _section(measured: Measured) -> Section:
