@@ -9,9 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import copytree, rmtree
 
+from flask import Flask
+
 from bench.processes import Program, free_port, running
 from bench.upstream import PLAIN_TOKEN, SLOW_TOKEN
-from tgm.settings import PROJECT
+from tgm import create_app, database
+from tgm.settings import PROJECT, Settings
 
 PER_MINUTE = 1_000_000
 EMAIL, PASSWORD = "ani@example.com", "a long enough password 42"
@@ -82,6 +85,18 @@ def command(environ: Mapping[str, str], *words: str, stdin: str = "") -> dict[st
         raise RuntimeError(f"tgm {' '.join(words)}: {done.stderr}")
     facts: dict[str, str] = json.loads(done.stdout)
     return facts
+
+
+@contextmanager
+def application(installation: Installation) -> Iterator[Flask]:
+    """Work in an installation's application, in this process, while nobody serves it."""
+    app = create_app(Settings.load(installation.environ, dotenv=None))
+    database.migrate(app)
+    try:
+        with app.app_context():
+            yield app
+    finally:
+        database.close(app)
 
 
 def takes(option: str) -> bool:

@@ -12,7 +12,8 @@ from bench.installation import PER_MINUTE, Installation, served, takes
 from bench.processes import Program, free_port, running
 from bench.run import Bench
 from bench.upstream import PLAIN_TOKEN, SLOW_TOKEN, nginx
-from tgm.settings import PROJECT
+from tgm.server import options
+from tgm.settings import PROJECT, Settings
 
 PEERS = Path(__file__).with_name("peers")
 PYTHON = PROJECT / "bench" / ".venv" / "bin" / "python"
@@ -97,7 +98,8 @@ def _peer(bench: Bench, name: str) -> Iterator[Program]:
 def _command(bench: Bench, name: str, own: Path, port: int) -> Sequence[str]:
     if name in (WSGI, FLASK):
         kind = "wsgi" if name == WSGI else "flask"
-        return [sys.executable, "-m", "bench.peers.empty", kind, str(port)]
+        given = json.dumps(options(Settings.load({}, dotenv=None)))
+        return [sys.executable, "-m", "bench.peers.empty", kind, str(port), given]
     table = own / "table.json"
     table.write_text(json.dumps(_table(bench, own, port)))
     if name == NODE:

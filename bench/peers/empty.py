@@ -3,15 +3,13 @@
 python -m bench.peers.empty wsgi|flask PORT
 """
 
+import json
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask
 from waitress import serve
-
-from tgm.server import options
-from tgm.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -39,10 +37,9 @@ def flask() -> Flask:
 
 def main() -> None:
     """Serve until SIGTERM."""
-    _, kind, port = sys.argv
-    settings = Settings.load({"PORT": port}, dotenv=None)
+    _, kind, port, options = sys.argv
     app = wsgi if kind == "wsgi" else flask()
-    serve(app, listen=f"127.0.0.1:{port}", _quiet=True, **options(settings))
+    serve(app, listen=f"127.0.0.1:{port}", _quiet=True, **json.loads(options))
 
 
 if __name__ == "__main__":
