@@ -20,6 +20,7 @@ from waitress.task import Task as WaitressTask
 from waitress.utilities import RequestEntityTooLarge
 
 from tgm.dropin import tokens
+from tgm.eventloop import Wakeful
 from tgm.live.channel import HoldingChannel, HoldingTask
 from tgm.proxy.callers import shows_key
 from tgm.proxy.target import PREFIX
@@ -184,6 +185,18 @@ class Channel(HoldingChannel):
     error_task_class = RefusalTask
     # A caller who reads nothing for so long holds a thread for nothing.
     unread_seconds = 30.0
+
+    def __init__(
+        self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: Any = None
+    ) -> None:
+        super().__init__(Wakeful(server, self), sock, addr, adj, map=map)
+        server.asyncore.begin(self)
+
+    @property
+    def descriptor(self) -> int | None:
+        """The socket's number, None once it is closed."""
+        number: int | None = self._fileno
+        return number
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Wait until the caller has read enough, as waitress does, but not for ever.

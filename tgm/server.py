@@ -17,7 +17,9 @@ from tgm.auth import service as people
 from tgm.auth import setup_link
 from tgm.bots import photos
 from tgm.connections import Channel
+from tgm.dispatcher import Dispatcher
 from tgm.dropin import settling
+from tgm.eventloop import EventLoop
 from tgm.extensions import runtime
 from tgm.processes import Place
 from tgm.proxy.housekeeping import jobs
@@ -72,7 +74,11 @@ def build(app: Flask, settings: Settings, listener: socket.socket | None = None)
     """
     box.raise_descriptor_limit(_DESCRIPTORS)
     sockets = [listener or listen(settings)]
-    server: TcpWSGIServer = create_server(app, _start=False, **options(settings), sockets=sockets)
+    threads = Dispatcher(settings.threads)
+    server: TcpWSGIServer = create_server(
+        app, _start=False, _dispatcher=threads, **options(settings), sockets=sockets
+    )
+    server.asyncore = EventLoop(server)
     server.channel_class = Channel
     server.adj.signed_in = signed_in_by(app)
     server.accept_connections()

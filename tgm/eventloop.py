@@ -1,0 +1,120 @@
+"""Waiting for connections with epoll, in place of waitress's own loop.
+
+waitress asks every connection at every turn what it waits for, and takes two turns for each
+request. Here a connection is asked when something has happened to it, and all of them once a
+second, which closes the idle ones and would catch whatever was missed.
+"""
+
+import contextlib
+import select
+import time
+from collections import deque
+from typing import Any
+
+from waitress import wasyncore
+from waitress.server import TcpWSGIServer
+
+_READ = select.EPOLLIN | select.EPOLLPRI
+_WRITE = select.EPOLLOUT
+_ROUND_SECONDS = 1.0
+
+
+class EventLoop:
+    """Stands where a waitress server has its module `asyncore`."""
+
+    close_all = staticmethod(wasyncore.close_all)
+
+    def __init__(self, server: TcpWSGIServer) -> None:
+        self._sockets: dict[int, Any] = server._map
+        self._wake = server.trigger.pull_trigger
+        self._epoll = select.epoll()
+        # What each descriptor is armed for, and whose it is: numbers are used again. Only the
+        # loop's own thread writes here.
+        self._armed: dict[int, tuple[Any, int]] = {}
+        self._touched: deque[Any] = deque()
+
+    def loop(self, **_options: Any) -> None:
+        """Serve until no socket is left."""
+        next_round = 0.0
+        try:
+            while self._sockets:
+                now = time.monotonic()
+                if now >= next_round:
+                    next_round = now + _ROUND_SECONDS
+                    for descriptor, each in list(self._sockets.items()):
+                        self._arm(descriptor, each)
+                for descriptor, flags in self._epoll.poll(next_round - now):
+                    self._serve(descriptor, flags)
+                while self._touched:
+                    channel = self._touched.popleft()
+                    if self._sockets.get(channel.descriptor) is channel:
+                        self._arm(channel.descriptor, channel)
+        finally:
+            self._epoll.close()
+
+    def begin(self, channel: Any) -> None:
+        """Hear of a new connection, in the loop's own thread."""
+        self._touched.append(channel)
+
+    def touch(self, channel: Any) -> None:
+        """Hear from any thread that a connection may wait for something else now."""
+        if channel.writable() or channel.descriptor not in self._armed:
+            self._touched.append(channel)
+            self._wake()
+
+    def _serve(self, descriptor: int, flags: int) -> None:
+        each = self._sockets.get(descriptor)
+        if each is None:
+            self._disarm(descriptor)
+        elif each.readable() or each.writable():
+            wasyncore.readwrite(each, flags)
+            if self._sockets.get(descriptor) is each:
+                self._arm(descriptor, each)
+            else:
+                self._disarm(descriptor)
+        else:
+            # A request of its is being answered, so what has come waits. Disarmed first, and then
+            # asked again: whoever ends the answer meanwhile does it the other way round.
+            self._disarm(descriptor)
+            self._arm(descriptor, each)
+
+    def _arm(self, descriptor: int, each: Any) -> None:
+        wanted = (each.readable() and _READ) | (bool(each.writable()) and _WRITE)
+        owner, armed = self._armed.get(descriptor, (None, 0))
+        if armed and owner is not each:
+            self._disarm(descriptor)
+            armed = 0
+        # Reading stays armed during an answer: mostly nothing comes until it is there.
+        if wanted == armed or (not wanted and armed == _READ):
+            return
+        if not wanted:
+            self._disarm(descriptor)
+        elif armed:
+            self._epoll.modify(descriptor, wanted)
+            self._armed[descriptor] = each, wanted
+        else:
+            self._epoll.register(descriptor, wanted)
+            self._armed[descriptor] = each, wanted
+
+    def _disarm(self, descriptor: int) -> None:
+        if self._armed.pop(descriptor, None):
+            # The kernel forgets a closed socket by itself.
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(descriptor)
+
+
+class Wakeful:
+    """A server as one of its connections sees it: it hears which one wakes it."""
+
+    def __init__(self, server: Any, channel: Any) -> None:
+        self._server = server
+        self._channel = channel
+        self.add_task = server.add_task
+        self.application = server.application
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def pull_trigger(self) -> None:
+        """Have the loop look at the connection, if there is anything new to see."""
+        self._server.asyncore.touch(self._channel)
