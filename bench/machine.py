@@ -1,5 +1,6 @@
 """The machine: its cores and who runs on which, what is installed, how busy it is."""
 
+import json
 import os
 import platform
 import re
@@ -20,6 +21,7 @@ MADE = (
     PROJECT / "bench" / ".venv" / ".made",
     PROJECT / "bench" / "peers" / "node" / "node_modules" / "http-proxy",
 )
+PINS = PROJECT / "bench" / "requirements.txt"
 _DESCRIPTORS = 65536
 
 
@@ -100,8 +102,15 @@ def facts() -> dict[str, str]:
         "nginx": _said([nginx() or "nginx", "-v"]),
         "wrk": _said(["wrk", "-v"]),
         "Node": _said(["node", "--version"]),
+        "Peers": _peers(),
         "Revision": _said(["git", "rev-parse", "--short", "HEAD"]),
     }
+
+
+def _peers() -> str:
+    pins = re.findall(r"^(aiohttp|fastapi|httpx|uvicorn)==(\S+)", PINS.read_text(), re.MULTILINE)
+    proxy = json.loads((MADE[1] / "package.json").read_text())["version"]
+    return ", ".join([f"http-proxy {proxy}", *(f"{name} {number}" for name, number in pins)])
 
 
 def _processor() -> str:

@@ -54,6 +54,7 @@ _TELEGRAM = """
             echo_sleep {poll};
             echo '{{"ok":true,"result":[]}}';
         }}
+        location ~ /getUserProfilePhotos$ {{ return 200 '{photos}'; }}
         location ~ /getWebhookInfo$ {{ return 200 '{webhook}'; }}
         location ~ /(set|delete)Webhook$ {{ return 200 '{{"ok":true,"result":true}}'; }}
         location = /bot{plain}/sendDocument {{
@@ -100,6 +101,7 @@ def telegram(folder: Path, on: Sequence[int]) -> Iterator[Program]:
         me=_answer(_bot()),
         other=_answer({**_bot(), "id": 987654321, "username": "tgm_lambat_bot"}),
         file=_answer({"file_id": "d", "file_size": FILE_BYTES, "file_path": "document.bin"}),
+        photos=_answer({"total_count": 0, "photos": []}),
         webhook=_answer({"url": "", "has_custom_certificate": False, "pending_update_count": 0}),
         message=_answer(_message()),
     )

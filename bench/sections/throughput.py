@@ -63,7 +63,7 @@ def _load(bench: Bench, measured: Measured, name: str, gateway: Gateway, number:
             body=BODY,
         )
         if number >= 0:
-            words = name if callers == CALLERS else f"{name}, {callers} callers"
+            words = name if callers == CALLERS else f"{name}, callers: {callers}"
             measured.add(words, load, gateway.program.processor_seconds() - before)
 
 
