@@ -20,6 +20,7 @@ from tgm import create_app, database
 from tgm.auth.roles import Role
 from tgm.auth.service import Person
 from tgm.extensions import db, runtime
+from tgm.front import Front
 from tgm.settings import Settings
 
 OWNER = "owner@example.com"
@@ -90,6 +91,16 @@ def app(settings: Settings, empty_instance: Path, templates: BytecodeCache) -> I
 def do_not_wait_for_the_disk(connection: sqlite3.Connection, _record: object) -> None:
     """No test cuts the power: what a killed process has written is there without that."""
     connection.execute("PRAGMA synchronous=OFF")
+
+
+@pytest.fixture(params=["front", "blueprint"])
+def each_way(request: pytest.FixtureRequest, app: Flask) -> None:
+    """Programs' calls by the shortcut in front of Flask's dispatch, and then without it."""
+    # Where a proxy is trusted, its middleware stands before all.
+    front = getattr(app.wsgi_app, "app", app.wsgi_app)
+    assert isinstance(front, Front)
+    if request.param == "blueprint":
+        front.routes = ()
 
 
 @pytest.fixture

@@ -29,18 +29,18 @@ class Front:
 
     def __init__(self, behind: WSGIApplication, routes: Routes) -> None:
         """`routes` are prefixes of paths, with what answers below them and never raises."""
-        self.behind = behind
-        self._routes = routes
+        self._behind = behind
+        self.routes = routes
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in _VERBS:
             path = environ["PATH_INFO"]
-            for prefix, answer_to in self._routes:
+            for prefix, answer_to in self.routes:
                 if path.startswith(prefix):
                     answer = answer_to(environ)
                     start_response(answer.status_line, answer.headers)
                     return answer.body
-        return self.behind(environ, start_response)
+        return self._behind(environ, start_response)
 
 
 def init_app(app: Flask) -> None:

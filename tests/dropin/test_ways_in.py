@@ -19,6 +19,8 @@ from tgm.keys.rights import Rights
 from tgm.proxy import requestlog
 from tgm.proxy.requestlog import Filter
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 BODY = b'{"chat_id": 1, "text": "Halo"}'
 UNAUTHORIZED = {"ok": False, "error_code": 401, "description": "Unauthorized"}
 NOT_FOUND = {"ok": False, "error_code": 404, "description": "Not Found"}

@@ -10,6 +10,8 @@ import pytest
 from tests.fakes.telegram import TOKEN, FakeTelegram, Reply, chunked, refusal, reply
 from tests.proxy.conftest import Program
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 BIG = bytes(range(256)) * 1024  # 256 KiB
 
 

@@ -6,6 +6,8 @@ from tests.fakes.serving import Served
 from tests.fakes.telegram import FakeTelegram
 from tests.proxy.conftest import Program
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 MEBIBYTE = 1024 * 1024
 
 

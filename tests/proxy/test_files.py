@@ -8,6 +8,8 @@ from tests.fakes.telegram import TOKEN, FakeTelegram, Reply, reply
 from tests.proxy.conftest import Program
 from tgm.bots.models import Bot
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 CONTENT = bytes(range(256)) * 40
 BIG = bytes(range(256)) * 4096
 

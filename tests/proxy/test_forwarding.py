@@ -5,6 +5,8 @@ import pytest
 from tests.fakes.telegram import TOKEN, FakeTelegram, Recorded
 from tests.proxy.conftest import Program
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 FORM = (
     b'--xyz\r\nContent-Disposition: form-data; name="chat_id"\r\n\r\n123456789\r\n'
     b"--xyz\r\nContent-Disposition: form-data; name=\"photo\"; filename*=UTF-8''g%C3%A4mbar.jpg\r\n"

@@ -21,6 +21,8 @@ from tgm.keys.rights import Rights
 from tgm.proxy.idempotency import KEPT, LEASE, IdempotencyStore, Ticket
 from tgm.shared.clock import utcnow
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 ONCE = {"Idempotency-Key": "order-2437234"}
 SENT = b'{"chat_id":1,"text":"hi"}'
 

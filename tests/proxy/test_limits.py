@@ -11,6 +11,8 @@ from tests.proxy.conftest import Program
 from tgm.bots.models import Bot
 from tgm.shared.networks import network_of
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 
 @pytest.mark.given(RATE_LIMIT_PER_MINUTE="3")
 def test_a_key_has_so_many_calls_a_minute_and_is_told_where_it_stands(

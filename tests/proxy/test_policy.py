@@ -16,6 +16,8 @@ from tgm.bots.models import Bot
 from tgm.keys import service as keys
 from tgm.shared.ids import new_id
 
+pytestmark = pytest.mark.usefixtures("each_way")
+
 LIMIT_HEADERS = {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"}
 
 
