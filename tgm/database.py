@@ -27,6 +27,8 @@ from tgm.settings import Settings
 
 WRITER = "writer"
 _BUSY_SECONDS = 30
+# SQLite's number for waiting for the disk when it folds its log, not with each commit.
+_NORMAL = 1
 
 
 def configure(app: Flask, settings: Settings) -> None:
@@ -85,6 +87,43 @@ def writing() -> Iterator[Session]:
     db.session.rollback()
     with Session(db.engines[WRITER], expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def transaction(engine: Engine, *, is_lasting: bool = True) -> Iterator[Connection]:
+    """Open a transaction that may write, as `writing()` does, for SQL alone.
+
+    Without `is_lasting` its commit does not wait for the disk: a power cut may undo it, a killed
+    process does not. A later commit that lasts makes it last, too.
+    """
+    with engine.connect() as connection:
+        if is_lasting:
+            with connection.begin():
+                yield connection
+        elif engine.dialect.name == "sqlite":
+            with _unsynchronized(connection), connection.begin():
+                yield connection
+        else:
+            with connection.begin():
+                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield connection
+
+
+@contextmanager
+def _unsynchronized(connection: Connection) -> Iterator[None]:
+    # SQLite takes this between transactions only, and SQLAlchemy would begin one for it.
+    cursor = connection.connection.cursor()
+    (before,) = cursor.execute("PRAGMA synchronous").fetchone()
+    cursor.execute(f"PRAGMA synchronous={min(before, _NORMAL)}")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA synchronous={before}")
+
+
+def has_one_writer(engine: Engine) -> bool:
+    """Tell whether the database takes one transaction that writes at a time."""
+    return engine.dialect.name == "sqlite"
 
 
 def migrate(app: Flask) -> None:
@@ -153,11 +192,12 @@ def insert_or_replace(engine: Engine | Connection, table: Table, columns: Sequen
     )
 
 
-def take_turns(session: Session, what: str) -> None:
+def take_turns(session: Session | Connection, what: str) -> None:
     """Make the transactions that name the same `what` run one after the other.
 
     For a rule about rows that are not there yet, which cannot be locked. SQLite has one writer.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    bind = session if isinstance(session, Connection) else session.get_bind()
+    if bind.dialect.name == "postgresql":
         number = int.from_bytes(sha256(what.encode()).digest()[:4])
         session.execute(select(func.pg_advisory_xact_lock(number)))

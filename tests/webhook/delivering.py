@@ -14,6 +14,7 @@ from tgm.database import WRITER, writing
 from tgm.extensions import db, runtime
 from tgm.security.outbound import Outbound
 from tgm.shared.ids import new_id
+from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.models import Attempt, Delivery, Endpoint, State, StoredUpdate
 
@@ -30,7 +31,7 @@ def a_deliverer(
     outbound = Outbound(settings.webhook_allowed_networks, total_seconds=total_seconds)
     yield Deliverer(
         db.engine,
-        db.engines[WRITER],
+        Commits(db.engines[WRITER]),
         owner=owner or str(new_id()),
         settings=settings,
         vault=runtime.vault,

@@ -20,6 +20,7 @@ from tgm.database import WRITER
 from tgm.extensions import db, runtime
 from tgm.webhook import facts, receiving
 from tgm.webhook.acknowledge import LATEST, Acknowledger
+from tgm.webhook.commits import Commits
 from tgm.webhook.inbox import Inbox
 from tgm.webhook.models import Acknowledge
 
@@ -49,7 +50,7 @@ def acknowledger(bot: Bot) -> Iterator[Acknowledger]:
 @pytest.fixture
 def press(bot: Bot, acknowledger: Acknowledger) -> Iterator[Callable[[int], bool]]:
     """Take a button press in, with this update id; its callback id is `press-<update id>`."""
-    inbox = Inbox(db.engines[WRITER], acknowledger.at_once)
+    inbox = Inbox(Commits(db.engines[WRITER]), acknowledger.at_once)
     yield partial(_press, inbox, str(bot.id))
     inbox.stop()
 
@@ -110,7 +111,7 @@ def test_a_repetition_is_not_answered_again(
 def test_a_message_is_not_answered(
     bot: Bot, telegram: FakeTelegram, acknowledger: Acknowledger
 ) -> None:
-    inbox = Inbox(db.engines[WRITER], acknowledger.at_once)
+    inbox = Inbox(Commits(db.engines[WRITER]), acknowledger.at_once)
     raw = an_update(1)
     inbox.put(str(bot.id), raw, facts.read(raw), NOON)
     inbox.stop()
@@ -195,7 +196,7 @@ def test_a_press_that_is_too_old_is_left_alone(bot: Bot, telegram: FakeTelegram)
         receptions=runtime.relay.receptions,
         now=lambda: NOON + timedelta(minutes=2),
     )
-    inbox = Inbox(db.engines[WRITER], late.at_once)
+    inbox = Inbox(Commits(db.engines[WRITER]), late.at_once)
     _press(inbox, str(bot.id), 1)
     inbox.stop()
     assert settled(late, telegram) == []

@@ -19,6 +19,7 @@ from tgm.extensions import db
 from tgm.shared.ids import new_id
 from tgm.webhook import chats, facts
 from tgm.webhook.chats import ChatNotes
+from tgm.webhook.commits import Commits
 from tgm.webhook.facts import ChatFacts
 from tgm.webhook.inbox import Inbox
 
@@ -33,7 +34,7 @@ def bot(app: Flask) -> Bot:
 
 @pytest.fixture
 def inbox(app: Flask) -> Iterator[Inbox]:
-    inbox = Inbox(db.engines[WRITER], lambda _: None)
+    inbox = Inbox(Commits(db.engines[WRITER]), lambda _: None)
     yield inbox
     inbox.stop()
 

@@ -29,6 +29,7 @@ from tgm.extensions import db, runtime
 from tgm.proxy import counting as calls
 from tgm.shared.spans import FIVE_MINUTES, HOUR, SPANS
 from tgm.webhook import counting, endpoints, figures, forgetting
+from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer
 from tgm.webhook.figure_models import DeliveryFigure, Outcome
 from tgm.webhook.figures import DeliveryTotals, Series
@@ -174,12 +175,12 @@ def test_workers_that_record_at_the_same_time_add_up(
 ) -> None:
     for number in range(40):
         delivery_of(endpoint, number, chat_id=number)
-    recorders = [Recorder(db.engines[WRITER], worker.owner) for _ in range(4)]
+    recorders = [Recorder(Commits(db.engines[WRITER]), worker.owner) for _ in range(4)]
     claimed = worker.claim(40, NOON)
 
     def keep(place: int) -> None:
         for one in claimed[place::4]:
-            recorders[place].keep(ended(one.seq, endpoint))
+            recorders[place].keep([ended(one.seq, endpoint)])
 
     threads = [threading.Thread(target=keep, args=(place,)) for place in range(4)]
     for thread in threads:
@@ -195,7 +196,8 @@ def test_a_worker_that_lost_its_lease_is_not_counted(
 ) -> None:
     delivery_of(endpoint, 1)
     (claimed,) = worker.claim(1, NOON)
-    Recorder(db.engines[WRITER], str(ULID())).keep(ended(claimed.seq, endpoint))
+    stranger = Recorder(Commits(db.engines[WRITER]), str(ULID()))
+    stranger.keep([ended(claimed.seq, endpoint)])
     assert sums(bot) == {}
 
 

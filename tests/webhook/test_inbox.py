@@ -20,6 +20,7 @@ from tgm.database import WRITER
 from tgm.extensions import db
 from tgm.shared.ids import new_id
 from tgm.webhook import facts
+from tgm.webhook.commits import Commits
 from tgm.webhook.inbox import Inbox, NotStored, Stored
 from tgm.webhook.models import Delivery, State, StoredUpdate
 
@@ -45,7 +46,7 @@ def told() -> list[Stored]:
 
 @pytest.fixture
 def inbox(app: Flask, told: list[Stored]) -> Iterator[Inbox]:
-    inbox = Inbox(db.engines[WRITER], told.extend)
+    inbox = Inbox(Commits(db.engines[WRITER]), told.extend)
     yield inbox
     inbox.stop()
 
@@ -138,7 +139,7 @@ class Held:
 
     def __init__(self) -> None:
         self.gate = threading.Event()
-        self.inbox = Inbox(db.engines[WRITER], self._hold_up)
+        self.inbox = Inbox(Commits(db.engines[WRITER]), self._hold_up)
 
     def _hold_up(self, _stored: Sequence[Stored]) -> None:
         self.gate.wait(10)
@@ -200,7 +201,7 @@ def test_whoever_listens_cannot_undo_what_is_stored(bot: Bot) -> None:
     def fail(_stored: Sequence[Stored]) -> None:
         raise RuntimeError
 
-    inbox = Inbox(db.engines[WRITER], fail)
+    inbox = Inbox(Commits(db.engines[WRITER]), fail)
     assert put(inbox, bot.id, an_update(1))
     assert put(inbox, bot.id, an_update(2))
     inbox.stop()

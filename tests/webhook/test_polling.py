@@ -24,6 +24,7 @@ from tgm.extensions import db, runtime
 from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.telegram.longpoll import elements
 from tgm.webhook import receiving
+from tgm.webhook.commits import Commits
 from tgm.webhook.inbox import Inbox
 from tgm.webhook.leases import LEASE, Leases
 from tgm.webhook.models import Reception, StoredUpdate
@@ -88,7 +89,7 @@ def pending(telegram: FakeTelegram) -> Pending:
 
 @pytest.fixture
 def inbox(app: Flask) -> Iterator[Inbox]:
-    inbox = Inbox(db.engines[WRITER], lambda _stored: None)
+    inbox = Inbox(Commits(db.engines[WRITER]), lambda _stored: None)
     yield inbox
     inbox.stop()
 

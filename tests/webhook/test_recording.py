@@ -1,11 +1,10 @@
 """Attempts that end together share a commit, and not each other's fate."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
+from sqlalchemy import event
 
 from tests.fakes.receiver import Receiver
 from tests.fakes.telegram import TOKEN
@@ -13,12 +12,12 @@ from tests.making import make_team
 from tests.webhook.delivering import NOON, a_deliverer, delivery_of, endpoint_at, now_is
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
-from tgm.database import WRITER, writing
+from tgm.database import WRITER
 from tgm.extensions import db
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.delivery import Deliverer
 from tgm.webhook.models import Delivery, Endpoint, State
-from tgm.webhook.recording import Ended, Recorder
+from tgm.webhook.recording import Ended
 
 pytestmark = pytest.mark.given(WEBHOOK_ALLOWED_NETWORKS="127.0.0.0/8")
 
@@ -55,40 +54,20 @@ def ended(claimed: Claimed, **attempt: object) -> Ended:
     )
 
 
-def keep_together(recorder: Recorder, all_of_them: list[Ended]) -> tuple[int, int]:
-    """Keep them from as many threads while the database is busy. Return commits and failures."""
-    commits: list[int] = []
-    failures: list[Exception] = []
-    waiting = threading.Barrier(len(all_of_them) + 1)
-
-    def keep(one: Ended) -> None:
-        waiting.wait()
-        try:
-            recorder.keep(one)
-        except Exception as error:  # noqa: BLE001 - counted
-            failures.append(error)
-
-    writer = db.engines[WRITER]
-    threads = [threading.Thread(target=keep, args=(one,)) for one in all_of_them]
-    with writing() as session:
-        session.execute(select(1))
-        for thread in threads:
-            thread.start()
-        waiting.wait()
-        while len(recorder._waiting) < len(all_of_them):
-            threading.Event().wait(0.005)
-    event.listen(writer, "commit", lambda _connection: commits.append(1))
-    for thread in threads:
-        thread.join()
-    return len(commits), len(failures)
+def commits() -> list[object]:
+    """Return the list that each commit from now on is added to."""
+    seen: list[object] = []
+    event.listen(db.engines[WRITER], "commit", seen.append)
+    return seen
 
 
-def test_many_share_few_commits(endpoint: Endpoint, worker: Deliverer) -> None:
+def test_those_that_end_together_share_a_commit(endpoint: Endpoint, worker: Deliverer) -> None:
     deliveries = [delivery_of(endpoint, number, chat_id=number) for number in range(1, 11)]
-    recorder = Recorder(db.engines[WRITER], worker.owner)
-    commits, failures = keep_together(recorder, [ended(one) for one in worker.claim(10, NOON)])
-    assert failures == 0
-    assert commits <= 3
+    all_of_them = [ended(one) for one in worker.claim(10, NOON)]
+    seen = commits()
+    worker.keep(all_of_them)
+    assert len(seen) == 1
+    assert all(one.is_kept for one in all_of_them)
     assert {now_is(each).state for each in deliveries} == {State.DELIVERED}
 
 
@@ -99,9 +78,8 @@ def test_one_that_cannot_be_kept_takes_no_other_with_it(
     claimed = worker.claim(10, NOON)
     all_of_them = [ended(one) for one in claimed]
     all_of_them[2].attempt["signature"] = None
-    recorder = Recorder(db.engines[WRITER], worker.owner)
-    _, failures = keep_together(recorder, all_of_them)
-    assert failures == 1
+    worker.keep(all_of_them)
+    assert [one.is_kept for one in all_of_them] == [True, True, False, True, True]
     states = [now_is(each).state for each in deliveries]
     assert states.count(State.DELIVERED) == 4
     assert db.session.get_one(Delivery, claimed[2].seq).state is State.CLAIMED

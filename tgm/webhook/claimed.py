@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, String, Table, bindparam, select, type_coerce
 
 from tgm.bots.models import Bot, token_place
 from tgm.webhook.candidates import deliveries, endpoints
@@ -47,7 +47,9 @@ class Claimed:
 
 _ids = ("id", "endpoint_id", "bot_id")
 _columns = (
-    *(deliveries.c[name] for name in (*_ids, "seq", "update_seq", "holds_until")),
+    # Ids as text: reading them as ULIDs would cost more than the rest of the row.
+    *(type_coerce(deliveries.c[name], String).label(name) for name in _ids),
+    *(deliveries.c[name] for name in ("seq", "update_seq", "holds_until")),
     *(endpoints.c[name] for name in ("url", "sealed_secret", "sealed_old_secret")),
     endpoints.c.old_secret_until,
     endpoints.c.takes_answers,
@@ -72,4 +74,4 @@ _QUERY = (
 def load(connection: Connection, seqs: Sequence[int]) -> list[Claimed]:
     """Return these deliveries, those left out whose endpoint has just been removed."""
     rows = connection.execute(_QUERY, {"seqs": seqs}).mappings()
-    return [Claimed(**{**row, **{name: str(row[name]) for name in _ids}}) for row in rows]
+    return [Claimed(**row) for row in rows]

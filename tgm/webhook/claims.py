@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
 from sqlalchemy import Connection, Engine, bindparam, case, exists, func, select, update
-from sqlalchemy.orm import Session
 
 from tgm.database import take_turns
 from tgm.shared.types import UtcDateTime
 from tgm.webhook.candidates import NOW, Look, Room, active, deliveries, endpoints, rooms, unheld
 from tgm.webhook.claimed import Claimed, load
+from tgm.webhook.commits import Commits
 from tgm.webhook.models import OPEN, State
 from tgm.webhook.pace import Pace
 
 # Twice what an attempt may last: a living worker never loses its lease.
 LEASE = timedelta(seconds=30)
+_LOOK_AGAIN = timedelta(seconds=1)
 
 _columns = deliveries.c
 _PLACES = _columns.seq.in_(bindparam("places", expanding=True))
@@ -50,9 +51,12 @@ _WIN = (
             else_=bindparam("until", type_=UtcDateTime),
         ),
     )
-    .returning(_columns.seq, _columns.endpoint_id)
+    .returning(_columns.seq)
 )
 _EXPIRED = (_columns.state == State.CLAIMED) & (_columns.leased_until < NOW)
+_TAKE_BACK = (
+    update(deliveries).where(_EXPIRED).values(state=State.DUE, lease_owner=None, leased_until=None)
+)
 _IS_EXPIRED = select(_columns.seq).where(_EXPIRED).limit(1)
 
 
@@ -67,7 +71,7 @@ class Claims:
     def __init__(
         self,
         reader: Engine,
-        writer: Engine,
+        commits: Commits,
         owner: str,
         *,
         at_once: int,
@@ -75,9 +79,10 @@ class Claims:
         answer_seconds: float,
     ) -> None:
         self._reader = reader
-        self._writer = writer
+        self._commits = commits
         self._owner = owner
         self._at_once = at_once
+        self._looked_at: datetime | None = None
         self._pace = Pace(drain_per_second)
         self._answers = timedelta(seconds=answer_seconds)
         # Where the last look at an endpoint's queues ended, so that each gets its turn.
@@ -101,12 +106,12 @@ class Claims:
         # One of each endpoint in turn, so that none takes all the places.
         turns = chain.from_iterable(zip_longest(*wanted.values()))
         chosen = [seq for seq in turns if seq is not None][:limit]
-        won = self._win(chosen, now) if chosen else []
-        self._note_drained(found, won, now)
-        if not won:
+        if not chosen:
             return []
-        with self._reader.connect() as connection:
-            return load(connection, [seq for seq, _ in won])
+        # A claim that a power cut undoes is a delivery that is due: nothing is lost with it.
+        won = self._commits.run(lambda c: self._win(c, chosen, now), is_lasting=False)
+        self._note_drained(found, won, now)
+        return won
 
     def _candidates(
         self, connection: Connection, room: Room, limit: int, now: datetime
@@ -134,27 +139,26 @@ class Claims:
             self._ended_at[look.endpoint_id] = found[-1][0]
         return [seq for _, seq in found]
 
-    def _win(self, chosen: Sequence[int], now: datetime) -> list[tuple[int, str]]:
-        """Claim those that are still free, in one transaction. Return number and endpoint."""
-        with Session(self._writer) as session, session.begin():
-            take_turns(session, "claim deliveries")
-            places = self._places(session, chosen)
-            if not places:
-                return []
-            values = {
-                "places": places,
-                "now": now,
-                "owner": self._owner,
-                "until": now + LEASE,
-                "answers_until": now + LEASE + self._answers,
-            }
-            won = session.execute(_WIN, values)
-            return [(seq, str(endpoint_id)) for seq, endpoint_id in won]
+    def _win(self, connection: Connection, chosen: Sequence[int], now: datetime) -> list[Claimed]:
+        """Claim those that are still free, and return them."""
+        take_turns(connection, "claim deliveries")
+        places = self._places(connection, chosen)
+        if not places:
+            return []
+        values = {
+            "places": places,
+            "now": now,
+            "owner": self._owner,
+            "until": now + LEASE,
+            "answers_until": now + LEASE + self._answers,
+        }
+        won = list(connection.scalars(_WIN, values))
+        return load(connection, won) if won else []
 
-    def _places(self, session: Session, chosen: Sequence[int]) -> list[int]:
+    def _places(self, connection: Connection, chosen: Sequence[int]) -> list[int]:
         """Leave out what would be one too many for its endpoint by now."""
-        rows = session.execute(_WHOSE, {"places": chosen}).all()
-        under_way = session.execute(_UNDER_WAY, {"ids": list({row[1] for row in rows})})
+        rows = connection.execute(_WHOSE, {"places": chosen}).all()
+        under_way = connection.execute(_UNDER_WAY, {"ids": list({row[1] for row in rows})})
         taken = {row[0]: row[1] for row in under_way}
         kept = []
         for seq, endpoint_id, most in rows:
@@ -164,34 +168,29 @@ class Claims:
         return kept
 
     def _take_back_expired(self, now: datetime) -> None:
-        # A read first: nearly always there is none.
+        # A read first: nearly always there is none. Nobody waits for this, so not with each claim.
+        if self._looked_at is not None and now - self._looked_at < _LOOK_AGAIN:
+            return
+        self._looked_at = now
         with self._reader.connect() as connection:
             if connection.scalar(_IS_EXPIRED, {"now": now}) is None:
                 return
-        with self._writer.begin() as connection:
-            connection.execute(
-                update(deliveries)
-                .where(_EXPIRED)
-                .values(state=State.DUE, lease_owner=None, leased_until=None),
-                {"now": now},
-            )
+        self._commits.run(lambda connection: connection.execute(_TAKE_BACK, {"now": now}))
 
     def release(self, owner: str) -> int:
         """Take back at once what a worker that is gone had claimed; return how many."""
-        with self._writer.begin() as connection:
-            return connection.execute(
-                update(deliveries)
-                .where(deliveries.c.state == State.CLAIMED, deliveries.c.lease_owner == owner)
-                .values(state=State.DUE, lease_owner=None, leased_until=None)
-            ).rowcount
+        theirs = (
+            update(deliveries)
+            .where(deliveries.c.state == State.CLAIMED, deliveries.c.lease_owner == owner)
+            .values(state=State.DUE, lease_owner=None, leased_until=None)
+        )
+        return self._commits.run(lambda connection: connection.execute(theirs).rowcount)
 
-    def _note_drained(
-        self, found: Iterable[Room], won: Iterable[tuple[int, str]], now: datetime
-    ) -> None:
+    def _note_drained(self, found: Iterable[Room], won: Iterable[Claimed], now: datetime) -> None:
         until = {room.endpoint_id: room.drain_until_seq or 0 for room in found}
-        for seq, endpoint_id in won:
-            if seq <= until[endpoint_id]:
-                self._pace.note(endpoint_id, now)
+        for one in won:
+            if one.seq <= until[one.endpoint_id]:
+                self._pace.note(one.endpoint_id, now)
 
     def _end_drain(self, endpoint_id: str) -> None:
         """Let an endpoint go at full speed again once its backlog is done."""
@@ -204,5 +203,5 @@ class Claims:
         with self._reader.connect() as connection:
             if connection.scalar(select(endpoints.c.id).where(over)) is None:
                 return
-        with self._writer.begin() as connection:
-            connection.execute(update(endpoints).where(over).values(drain_until_seq=None))
+        end = update(endpoints).where(over).values(drain_until_seq=None)
+        self._commits.run(lambda connection: connection.execute(end))

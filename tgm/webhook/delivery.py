@@ -2,7 +2,7 @@
 
 import logging
 import secrets as randomness
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import monotonic
@@ -21,6 +21,7 @@ from tgm.telegram.client import TelegramClient
 from tgm.webhook import answers, schedule
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.claims import Claims
+from tgm.webhook.commits import Commits
 from tgm.webhook.models import State
 from tgm.webhook.recording import Ended, Recorder
 
@@ -47,7 +48,7 @@ class Hooks:
 
 
 class Deliverer:
-    """Claims deliveries and attempts them. `claim` is for one thread, `attempt` for many.
+    """Claims deliveries and attempts them. `claim` is for one thread, the rest for many.
 
     `owner` is this process's id. `jitter` returns a number from -1 to 1.
     """
@@ -55,7 +56,7 @@ class Deliverer:
     def __init__(
         self,
         reader: Engine,
-        writer: Engine,
+        commits: Commits,
         *,
         owner: str,
         settings: Settings,
@@ -72,10 +73,10 @@ class Deliverer:
         self._telegram = telegram
         self._hooks = hooks or Hooks()
         self._jitter = jitter
-        self._recorder = Recorder(writer, owner)
+        self._recorder = Recorder(commits, owner)
         self._claims = Claims(
             reader,
-            writer,
+            commits,
             owner,
             at_once=settings.deliveries_at_once,
             drain_per_second=settings.delivery_drain_per_second,
@@ -91,7 +92,18 @@ class Deliverer:
         return self._claims.release(owner)
 
     def attempt(self, claimed: Claimed, now: datetime) -> None:
-        """Deliver once and keep what became of it. Raises only when that could not be kept."""
+        """Deliver once and keep what became of it."""
+        self.keep([self.send(claimed, now)])
+
+    def keep(self, batch: Sequence[Ended]) -> None:
+        """Write what became of attempts, all in one commit."""
+        self._recorder.keep(batch)
+        for one in batch:
+            if one.is_kept and one.state is State.DELIVERED and one.update_seq is not None:
+                self._hooks.delivered(one.update_seq)
+
+    def send(self, claimed: Claimed, now: datetime) -> Ended:
+        """Deliver once, and return what became of it, to be kept."""
         begun = monotonic()
         signature, outcome = self._send(claimed, now)
         milliseconds = round((monotonic() - begun) * 1000)
@@ -107,9 +119,7 @@ class Deliverer:
             "called": called,
             **_kept(outcome),
         }
-        self._recorder.keep(ended)
-        if ended.state is State.DELIVERED:
-            self._hooks.delivered(claimed.update_seq)
+        return ended
 
     def _send(self, claimed: Claimed, now: datetime) -> tuple[str, Received | str]:
         """Return the signature that was sent, and the answer or the kind of failure."""
@@ -190,6 +200,7 @@ class Deliverer:
             next_at=None,
             holds_until=claimed.holds_until,
             problem=None,
+            update_seq=claimed.update_seq,
         )
         asked = None
         if isinstance(outcome, Received):

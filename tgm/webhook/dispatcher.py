@@ -4,13 +4,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from tgm.shared.clock import utcnow
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.delivery import Deliverer
 from tgm.webhook.owners import Owner
+from tgm.webhook.recording import Ended
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 MOST_THREADS = 512
 # How often it looks by itself: for what has become due, and for what another process has stored.
 LOOK_SECONDS = 0.25
+_MOST_TOGETHER = 200
 # How long what is under way may take at the end.
 _GRACE_SECONDS = 5.0
 
@@ -47,14 +50,17 @@ class Dispatcher:
         self._woken = threading.Event()
         self._stopping = threading.Event()
         self._claimed: SimpleQueue[Claimed | None] = SimpleQueue()
+        self._ended: SimpleQueue[Ended | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._busy = 0
         self._threads: list[threading.Thread] = []
         self._looker = threading.Thread(target=self._look, name="tgm-dispatcher", daemon=True)
+        self._recorder = threading.Thread(target=self._record, name="tgm-recorder", daemon=True)
 
     def start(self) -> None:
         """Take back what dead workers of this box had claimed, then begin in the background."""
         self._owner.bury(self._bury)
+        self._recorder.start()
         self._looker.start()
 
     def _bury(self, owner: str) -> None:
@@ -79,6 +85,9 @@ class Dispatcher:
             self._claimed.put(None)
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        self._ended.put(None)
+        if self._recorder.is_alive():
+            self._recorder.join(grace_seconds)
         self._owner.close()
 
     def _look(self) -> None:
@@ -117,11 +126,32 @@ class Dispatcher:
     def _work(self) -> None:
         while (claimed := self._claimed.get()) is not None:
             try:
-                self._deliverer.attempt(claimed, self._clock())
+                ended = self._deliverer.send(claimed, self._clock())
             except Exception:
                 # Its lease runs out, and it is attempted again.
-                log.exception("an attempt could not be kept: delivery %s", claimed.id)
-            with self._lock:
-                self._busy -= 1
-            # The next of its chat may start.
-            self._woken.set()
+                log.exception("an attempt failed: delivery %s", claimed.id)
+                self._free(1)
+            else:
+                self._ended.put(ended)
+
+    def _record(self) -> None:
+        """Keep what has ended, together with all that ended during the last commit."""
+        is_last = False
+        while not is_last:
+            ended = [self._ended.get()]
+            with suppress(Empty):
+                while len(ended) < _MOST_TOGETHER:
+                    ended.append(self._ended.get_nowait())
+            batch = [one for one in ended if one is not None]
+            is_last = len(batch) < len(ended)
+            try:
+                self._deliverer.keep(batch)
+            except Exception:
+                log.exception("what follows a delivery failed")
+            self._free(len(batch))
+
+    def _free(self, count: int) -> None:
+        with self._lock:
+            self._busy -= count
+        # The next of their chats may start.
+        self._woken.set()

@@ -8,12 +8,13 @@ from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, Table, bindparam, insert, select, type_coerce
+from sqlalchemy import Connection, String, Table, bindparam, insert, select, type_coerce
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 
 from tgm.database import insert_or_ignore
 from tgm.shared.ids import new_id
 from tgm.webhook.chats import ChatNotes, Seen
+from tgm.webhook.commits import Commits
 from tgm.webhook.facts import Facts
 from tgm.webhook.models import Delivery, Endpoint, State, StoredUpdate
 
@@ -82,10 +83,10 @@ class _Parcel:
 class Inbox:
     """Takes updates from any thread; one thread writes them, a batch with each commit."""
 
-    def __init__(self, engine: Engine, on_stored: Callable[[Sequence[Stored]], None]) -> None:
+    def __init__(self, commits: Commits, on_stored: Callable[[Sequence[Stored]], None]) -> None:
         """`on_stored` hears of new updates after the commit, in the writing thread: it must be
         quick, and may not put anything here itself."""
-        self._engine = engine
+        self._commits = commits
         self._on_stored = on_stored
         self._queue: SimpleQueue[_Parcel | None] = SimpleQueue()
         self._lock = threading.Lock()
@@ -148,9 +149,7 @@ class Inbox:
 
     def _store(self, parcels: Sequence[_Parcel]) -> None:
         try:
-            with self._engine.begin() as connection:
-                stored, counts = _write(connection, parcels)
-                chats = self._chats.write(connection, _seen(stored))
+            stored, counts, chats = self._commits.run(lambda c: self._write(c, parcels))
         except Exception as error:  # noqa: BLE001 - whatever it is, the callers must hear of it
             if len(parcels) > 1 and _is_about_values(error):
                 # One of them cannot be stored, for instance since its bot has just been deleted:
@@ -168,6 +167,12 @@ class Inbox:
             self._tell(stored)
         for parcel, count in zip(parcels, counts, strict=True):
             parcel.end(count)
+
+    def _write(
+        self, connection: Connection, parcels: Sequence[_Parcel]
+    ) -> tuple[list[Stored], Sequence[int], list[Seen]]:
+        stored, counts = _write(connection, parcels)
+        return stored, counts, self._chats.write(connection, _seen(stored))
 
     def _tell(self, stored: Sequence[Stored]) -> None:
         try:

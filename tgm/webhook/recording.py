@@ -1,17 +1,17 @@
 """Keeping what became of attempts. Those that end together share one commit."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, or_, select, update
 
 from tgm.webhook import counting
 from tgm.webhook.candidates import deliveries, endpoints
+from tgm.webhook.commits import Commits
 from tgm.webhook.models import Attempt, State
 from tgm.webhook.schedule import GIVE_UP_AFTER
 
@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 GONE = "gone"
 FAILING = "failing"
-_MOST_AT_ONCE = 200
 
 _attempts: Table = Attempt.__table__  # type: ignore[assignment]
 
@@ -29,7 +28,7 @@ class Ended:
     """An attempt that is over, and what follows for its delivery.
 
     `attempt` holds the columns of its row. `problem` is None where it was delivered, else a few
-    words. `is_gone` says that the receiver wants nothing any more.
+    words. `is_gone` says that the receiver wants nothing any more. `is_kept`: it is on disk.
     """
 
     seq: int
@@ -41,6 +40,7 @@ class Ended:
     holds_until: datetime | None
     problem: str | None
     is_gone: bool = False
+    update_seq: int | None = None
     is_kept: bool = False
 
     def as_values(self) -> dict[str, Any]:
@@ -61,50 +61,29 @@ class Ended:
 
 
 class Recorder:
-    """Writes for many threads. Whoever comes first writes for all who wait meanwhile."""
+    """Writes what has ended. Safe to share between threads."""
 
-    def __init__(self, writer: Engine, owner: str) -> None:
-        self._writer = writer
+    def __init__(self, commits: Commits, owner: str) -> None:
+        self._commits = commits
         self._owner = owner
-        self._waiting: list[Ended] = []
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()
 
-    def keep(self, ended: Ended) -> None:
-        """Return when it is on disk. Raises when it could not be written: the lease runs out then,
-        and the delivery is attempted again."""
-        with self._lock:
-            self._waiting.append(ended)
-        with self._turn:
-            if ended.is_kept:
-                return
-            with self._lock:
-                others = [one for one in self._waiting if one is not ended]
-                batch = [ended, *others[: _MOST_AT_ONCE - 1]]
-            try:
-                self._keep(batch, ended)
-            finally:
-                self._forget([ended, *(one for one in batch if one.is_kept)])
+    def keep(self, batch: Sequence[Ended]) -> None:
+        """Return when they are on disk, each of them marked `is_kept`.
 
-    def _keep(self, batch: Sequence[Ended], ended: Ended) -> None:
+        One that cannot be written is logged: its lease runs out, and it is attempted again.
+        """
         try:
-            self._write(batch)
-        except Exception:
-            # One bad row must not take all with it: each of the others comes in its own turn.
-            if len(batch) == 1:
-                raise
-            self._write([ended])
-
-    def _write(self, batch: Sequence[Ended]) -> None:
-        with self._writer.begin() as connection:
-            _write(connection, batch, self._owner)
+            self._commits.run(lambda connection: _write(connection, batch, self._owner))
+        except Exception as error:
+            if len(batch) > 1:
+                # One bad row must not take all with it.
+                for one in batch:
+                    self.keep([one])
+                return
+            log.exception("an attempt could not be kept: %s", type(error).__name__)
+            return
         for one in batch:
             one.is_kept = True
-
-    def _forget(self, batch: Sequence[Ended]) -> None:
-        done = {id(one) for one in batch}
-        with self._lock:
-            self._waiting = [one for one in self._waiting if id(one) not in done]
 
 
 _columns = deliveries.c

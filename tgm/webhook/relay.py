@@ -15,6 +15,7 @@ from tgm.shared.clock import utcnow
 from tgm.telegram.client import TelegramClient
 from tgm.webhook import counting
 from tgm.webhook.acknowledge import Acknowledger
+from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
 from tgm.webhook.inbox import Inbox, Stored
@@ -50,7 +51,8 @@ class Relay:
         self.acknowledger = Acknowledger(
             telegram=telegram, vault=vault, snapshot=snapshot, receptions=self.receptions
         )
-        self.inbox = Inbox(writer, self._stored)
+        self._commits = Commits(writer)
+        self.inbox = Inbox(self._commits, self._stored)
         self.intake = Intake(self.receptions, self.inbox)
         self._retention = Retention(
             writer,
@@ -67,7 +69,7 @@ class Relay:
         owner = Owner(Path(self._settings.instance_path))
         deliverer = Deliverer(
             reader,
-            writer,
+            self._commits,
             owner=owner.id,
             settings=self._settings,
             vault=self._vault,
