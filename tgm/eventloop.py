@@ -47,8 +47,9 @@ class EventLoop:
                     self._serve(descriptor, flags)
                 while self._touched:
                     channel = self._touched.popleft()
-                    if self._sockets.get(channel.descriptor) is channel:
-                        self._arm(channel.descriptor, channel)
+                    descriptor = channel.descriptor
+                    if self._sockets.get(descriptor) is channel:
+                        self._arm(descriptor, channel)
         finally:
             self._epoll.close()
 
