@@ -5,9 +5,9 @@ Prints each section as it ends, and writes all of them to instance/bench/.
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 
 from bench import machine, report
 from bench.report import Section
@@ -26,25 +26,29 @@ def main() -> None:
     given = parser.parse_args()
     if (why := machine.missing()) is not None:
         sys.exit(why)
+    name, found = "quick" if given.quick else "report", []
     facts = machine.facts()
-    found = []
     with preparing(is_quick=given.quick) as bench:
-        for name in given.only or SECTIONS:
-            if find_spec(f"bench.sections.{name}") is None:
-                continue
-            print(f"Measuring {name} ...", file=sys.stderr, flush=True)
-            section = _runner(name)(bench)
-            print(section.markdown(), flush=True)
-            found.append(section)
-    facts["Load average at the end"] = machine.load()
-    name = "quick" if given.quick else "report"
-    for path in report.write(FOLDER, name, facts, found):
+        for section in given.only or SECTIONS:
+            print(f"Measuring {section} ...", file=sys.stderr, flush=True)
+            found.append(_measured(section, bench))
+            print(found[-1].markdown(), flush=True)
+            facts["Load average at the end"] = machine.load()
+            written = report.write(FOLDER, name, facts, found)
+    for path in written:
         print(f"Written: {path}", file=sys.stderr)
+    if any(section.void for section in found):
+        sys.exit("Not all of it counts: see what is void.")
 
 
-def _runner(name: str) -> Callable[[Bench], Section]:
-    run: Callable[[Bench], Section] = import_module(f"bench.sections.{name}").run
-    return run
+def _measured(name: str, bench: Bench) -> Section:
+    """Run a section. One that fails does not take the others' figures with it."""
+    try:
+        run: Callable[[Bench], Section] = import_module(f"bench.sections.{name}").run
+        return run(bench)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        traceback.print_exc()
+        return Section(name.capitalize(), void=[f"It failed: {error!r}"[:300]])
 
 
 if __name__ == "__main__":

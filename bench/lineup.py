@@ -3,15 +3,17 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from bench.installation import PER_MINUTE, Installation, served, takes
+from bench.load import wrk
 from bench.processes import Program, free_port, running
 from bench.run import Bench
-from bench.upstream import PLAIN_TOKEN, SLOW_TOKEN, nginx
+from bench.upstream import BODY, PLAIN_TOKEN, SLOW_TOKEN, nginx
 from tgm.server import options
 from tgm.settings import PROJECT, Settings
 
@@ -25,6 +27,7 @@ NAMES = (NGINX, NODE, AIOHTTP, FASTAPI, WSGI, FLASK)
 
 # Calls per second with 16 callers and no delay, measured on two cores of another machine.
 KNOWN = {NGINX: 84_000, NODE: 9_900, AIOHTTP: 5_400, FASTAPI: 480, FLASK: 6_180}
+_WARMING = 16
 _ALLOWED_LOSS = 0.25
 
 _LOCATION = """
@@ -56,6 +59,23 @@ def tgm(bench: Bench, stack: ExitStack, *, only_one: bool = False) -> dict[str, 
         program = stack.enter_context(served(made, bench.cores.all, "--processes", "2"))
         found[TWO] = Gateway(program, made)
     return found
+
+
+def warm(bench: Bench, gateways: Iterable[Gateway]) -> None:
+    """Load all of them at once for a moment, so that what happens once has happened."""
+
+    def load(gateway: Gateway) -> None:
+        wrk(
+            gateway.url(),
+            callers=_WARMING,
+            seconds=2,
+            on=bench.cores.load,
+            headers=gateway.made.headers,
+            body=BODY,
+        )
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(load, gateways))
 
 
 @contextmanager

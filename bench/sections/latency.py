@@ -25,8 +25,7 @@ def run(bench: Bench) -> Section:
     section = Section("Latency")
     with ExitStack() as stack:
         gateways = lineup.tgm(bench, stack)
-        for gateway in gateways.values():
-            gather(gateway.url(), 16, gateway.made.headers, BODY)
+        lineup.warm(bench, gateways.values())
         own = {ONE: gateways[ONE]}
         section.rows += _added("idle, no delay", _loads(bench, own, 1, slow=False), 0.5, None)
         for callers in _FEW[1:] if bench.is_quick else _FEW:
@@ -46,22 +45,19 @@ def run(bench: Bench) -> Section:
 
 def _loads(bench: Bench, gateways: dict[str, Gateway], callers: int, *, slow: bool) -> Loads:
     found: Loads = defaultdict(list)
-    # A quick run is warm enough after its first loads.
-    for number in range(0 if bench.is_quick else -1, bench.repeats):
-        for name, url, headers in [
-            (DIRECT, bench.telegram.url + bench.installation.direct(slow=slow), {}),
-            *((name, one.url(slow=slow), one.made.headers) for name, one in gateways.items()),
-        ]:
+    direct = bench.telegram.url + bench.installation.direct(slow=slow)
+    asked = {name: (one.url(slow=slow), one.made.headers) for name, one in gateways.items()}
+    for _ in range(bench.repeats):
+        for name, (url, headers) in ({DIRECT: (direct, {})} | asked).items():
             load = wrk(
                 url,
                 callers=callers,
-                seconds=1 if number < 0 else bench.seconds,
+                seconds=bench.seconds,
                 on=bench.cores.load,
                 headers=headers,
                 body=BODY,
             )
-            if number >= 0:
-                found[name].append(load)
+            found[name].append(load)
     return found
 
 

@@ -43,28 +43,26 @@ def run(bench: Bench) -> Section:
     measured = Measured()
     with ExitStack() as stack:
         gateways = stack.enter_context(lineup.peers(bench)) | lineup.tgm(bench, stack)
-        for number in range(-1, bench.repeats):
+        lineup.warm(bench, gateways.values())
+        for _ in range(bench.repeats):
             for name, gateway in gateways.items():
-                _load(bench, measured, name, gateway, number)
+                _load(bench, measured, name, gateway)
     return _section(measured)
 
 
-def _load(bench: Bench, measured: Measured, name: str, gateway: Gateway, number: int) -> None:
-    """Load one gateway; with a number below 0 only to warm it up."""
-    few = _FEW if name == lineup.FASTAPI and number >= 0 else ()
-    for callers in (*few, CALLERS):
+def _load(bench: Bench, measured: Measured, name: str, gateway: Gateway) -> None:
+    for callers in (*(_FEW if name == lineup.FASTAPI else ()), CALLERS):
         before = gateway.program.processor_seconds()
         load = wrk(
             gateway.url(),
             callers=callers,
-            seconds=1 if number < 0 else bench.seconds,
+            seconds=bench.seconds,
             on=bench.cores.load,
             headers=gateway.made.headers,
             body=BODY,
         )
-        if number >= 0:
-            words = name if callers == CALLERS else f"{name}, callers: {callers}"
-            measured.add(words, load, gateway.program.processor_seconds() - before)
+        words = name if callers == CALLERS else f"{name}, callers: {callers}"
+        measured.add(words, load, gateway.program.processor_seconds() - before)
 
 
 def _section(measured: Measured) -> Section:
