@@ -64,15 +64,18 @@ def wrk(
     on: Sequence[int],
     headers: Mapping[str, str] | None = None,
     body: str | None = None,
+    script: Path = SCRIPT,
 ) -> Load:
     """Let `callers` call an address for some whole seconds; a `body` is sent as JSON by POST.
+
+    Another `script` is given the body, and prints its result in the same way.
 
     Raises ValueError where wrk could not even begin.
     """
     given = {"Content-Type": "application/json", **(headers or {})} if body else headers or {}
     command = ["wrk", "--threads", "1", "--connections", str(callers)]
     command += ["--duration", f"{max(1, round(seconds))}s", "--timeout", f"{TIMEOUT_SECONDS}s"]
-    command += ["--script", str(SCRIPT)]
+    command += ["--script", str(script)]
     for name, value in given.items():
         command += ["--header", f"{name}: {value}"]
     command += [url] if body is None else [url, "--", body]
