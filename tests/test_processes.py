@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,10 @@ def is_alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
+
+
+def is_gone(pid: int, parent: int) -> bool:
+    return pid not in children(parent)
 
 
 @pytest.fixture
@@ -135,7 +140,7 @@ def test_one_that_is_killed_is_started_again(
     with two(environ, tmp_path / "log") as (started, pids):
         for victim in pids:
             os.kill(victim, signal.SIGKILL)
-            until(lambda gone=victim: gone not in children(started.popen.pid))
+            until(partial(is_gone, victim, started.popen.pid))
             serving(started.popen.pid, 2)
         assert not set(pids) & set(children(started.popen.pid))
         assert call(started, bot_id, key).status == 200

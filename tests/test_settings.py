@@ -130,12 +130,3 @@ def test_the_command_line_beats_the_environment() -> None:
     assert settings.processes == 3
     assert settings.sources["PROCESSES"] is Source.COMMAND_LINE
     assert settings.sources["PORT"] is Source.DEFAULT
-
-
-def test_several_processes_count_calls_in_a_file_unless_told_otherwise(tmp_path: Path) -> None:
-    folder = {"INSTANCE_PATH": str(tmp_path)}
-    assert load(**folder).limit_storage.value == "memory://"
-    shared = load(**folder, PROCESSES="2", RATE_LIMIT_STORAGE_URI="memory://").limit_storage.value
-    assert shared == f"sqlite+file://{tmp_path}/shared.sqlite3"
-    given = f"sqlite+file://{tmp_path}/other"
-    assert load(PROCESSES="2", RATE_LIMIT_STORAGE_URI=given).limit_storage.value == given

@@ -25,6 +25,8 @@ from tgm.proxy.sending import Sending
 from tgm.proxy.served import ServedCall, Server
 from tgm.runtime import Runtime
 from tgm.settings import MEBIBYTE, PROJECT, Settings
+from tgm.shared import counted
+from tgm.shared.counted import Counts
 from tgm.shared.ids import UlidConverter
 from tgm.shared.limits import Limits
 from tgm.telegram.client import TelegramClient
@@ -32,9 +34,10 @@ from tgm.telegram.upstream import Route
 from tgm.webhook.relay import Relay
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: Settings | None = None, counts: Counts | None = None) -> Flask:
     """Build the application. Reads the settings from the environment unless they are given.
 
+    `counts` is what several processes count against limits in, where they do so in memory.
     Makes the secrets in the instance folder on the first call; leaves the database as it is: see
     `tgm.database.migrate`. Raises BadSetting.
     """
@@ -45,7 +48,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(PROJECT / "templates"),
         static_folder=str(PROJECT / "static"),
     )
-    _configure(app, settings)
+    _configure(app, settings, counts)
     app.url_map.converters["ulid"] = UlidConverter
     app.session_interface = SessionInterface()
     _bind_extensions(app)
@@ -60,8 +63,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _configure(app: Flask, settings: Settings) -> None:
+def _configure(app: Flask, settings: Settings, counts: Counts | None) -> None:
     database.configure(app, settings)
+    if settings.counts_in_memory:
+        app.config["RATELIMIT_STORAGE_URI"] = counted.ADDRESS
+        app.config["RATELIMIT_STORAGE_OPTIONS"] = {"counts": counts or Counts()}
+    else:
+        app.config["RATELIMIT_STORAGE_URI"] = settings.rate_limit_storage_uri.value
     app.config.update(
         SECRET_KEY=secretfiles.session_key(settings),
         # Screens take forms; the proxy's bodies are read past Flask, with a limit of their own.
@@ -73,7 +81,6 @@ def _configure(app: Flask, settings: Settings) -> None:
         PERMANENT_SESSION_LIFETIME=timedelta(days=14),
         # A form may stay open for hours; its token lives as long as the session.
         WTF_CSRF_TIME_LIMIT=None,
-        RATELIMIT_STORAGE_URI=settings.limit_storage.value,
         BOOTSTRAP_SERVE_LOCAL=True,
     )
 

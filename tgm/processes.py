@@ -13,8 +13,11 @@ import sys
 import time
 from dataclasses import dataclass, field
 from types import FrameType
+from typing import Any
 
 from tgm import box
+from tgm.shared.counted import Counts
+from tgm.spreading import Spread
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +34,26 @@ class Place:
     """What a serving process is among those that serve with it.
 
     The first one does what is to be done once. `announces` says whether it tells the address.
-    `listener` is the socket that all share; None where the process has to open its own.
+    `listener` is the socket that all share; None where the process has to open its own. They also
+    share `counts`, and how their connections are `spread`.
     """
 
     number: int = 0
     listener: socket.socket | None = None
     announces: bool = True
+    spread: Spread | None = field(default=None, repr=False)
+    counts: Counts | None = field(default=None, repr=False)
     ready: int | None = field(default=None, repr=False)
 
     @property
     def is_first(self) -> bool:
         """Whether it does what is to be done once."""
         return self.number == 0
+
+    def fit(self, server: Any) -> None:
+        """Have a waitress server take its share of the connections, and no more."""
+        if self.spread is not None:
+            self.spread.fit(server, self.number)
 
     def say_ready(self) -> None:
         """Tell the process that looks after this one that it serves."""
@@ -68,6 +79,8 @@ class Processes:
 
     def __init__(self, count: int, listener: socket.socket) -> None:
         self._listener = listener
+        self._spread = Spread(count)
+        self._counts = Counts(shared=True)
         self._seats = [_Seat(number) for number in range(count)]
         self._parent = os.getpid()
         self._have_served = False
@@ -125,7 +138,9 @@ class Processes:
                 os.close(descriptor)
             box.end_with(self._parent)
             announces = seat.number == 0 and not self._have_served
-            return Place(seat.number, self._listener, announces, writing)
+            return Place(
+                seat.number, self._listener, announces, self._spread, self._counts, writing
+            )
         os.close(writing)
         seat.pid, seat.readiness = pid, reading
         seat.begun_at = time.monotonic()
@@ -170,6 +185,7 @@ class Processes:
         if seat.readiness is not None:
             self._hear(seat)
         seat.pid, seat.start_at = None, None
+        self._spread.leave(seat.number)
         if self._code is not None:
             return
         how = f"with code {code}" if code >= 0 else f"by {signal.Signals(-code).name}"

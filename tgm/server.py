@@ -118,6 +118,7 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
         relay, loops = runtime.relay, _loops(app, place)
         live, polls, sending = runtime.live, runtime.polls, runtime.sending
         server = build(app, settings, place.listener)
+        place.fit(server)
         if place.announces:
             link = None if people.has_users() else address(server) + setup_link.path(app)
             for line in _announcement(address(server), link, as_json):

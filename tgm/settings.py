@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tgm.security.secret import Secret
 from tgm.security.vault import KEY_BYTES
-from tgm.shared import sqlite_limits
+from tgm.shared import sqlite_limits  # noqa: F401 - so that its addresses are known
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PROJECT = Path(__file__).resolve().parent.parent
@@ -112,11 +112,9 @@ class Settings:
         return self.instance_path / "shared.sqlite3"
 
     @property
-    def limit_storage(self) -> Secret:
-        """Where calls are counted: several processes share a file where nothing better is given."""
-        if self.processes == 1 or self.rate_limit_storage_uri.value != IN_MEMORY:
-            return self.rate_limit_storage_uri
-        return Secret(sqlite_limits.address_of(self.shared_path))
+    def counts_in_memory(self) -> bool:
+        """Whether calls are counted in memory, which the processes of one `serve` share."""
+        return self.rate_limit_storage_uri.value == IN_MEMORY
 
     @classmethod
     def load(

@@ -35,7 +35,7 @@ def serve(as_json: bool, processes: str | None) -> None:
         # From here on this runs in each of them.
         place = Processes(settings.processes, listener).run()
     core = _pin(settings)
-    app = create_app(settings)
+    app = create_app(settings, place.counts)
     database.migrate(app)
     server.serve(app, as_json=as_json, place=place)
     del core

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, RateLimiter
+
+from tgm.shared.counted import CountedStorage
+from tgm.shared.sqlite_limits import SqliteStorage
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ class Limits:
 
     def __init__(self, strategy: RateLimiter) -> None:
         self._strategy = strategy
-        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._own = FixedWindowRateLimiter(CountedStorage())
 
     def hit(self, item: RateLimitItem, *names: str) -> LimitState:
         """Count one, and tell where that leaves `names`."""
@@ -71,10 +73,16 @@ class Limits:
 def _count(
     strategy: RateLimiter, item: RateLimitItem, names: tuple[str, ...], cost: int
 ) -> LimitState:
-    allowed = strategy.hit(item, *names) if cost else strategy.test(item, *names)
-    stats = strategy.get_window_stats(item, *names)
+    storage = strategy.storage
+    if cost and isinstance(storage, CountedStorage | SqliteStorage):
+        # Once, where the package would ask three times.
+        counted, reset = storage.count(item.key_for(*names), item.get_expiry(), cost)
+        allowed, remaining = counted <= item.amount, item.amount - counted
+    else:
+        allowed = strategy.hit(item, *names) if cost else strategy.test(item, *names)
+        reset, remaining = strategy.get_window_stats(item, *names)
     # A window that has just closed reports a time in the past: the next one starts now.
     now = time.time()
-    reset = max(stats.reset_time, now)
+    reset = max(reset, now)
     wait = max(1, math.ceil(reset - now))
-    return LimitState(allowed, item.amount, max(0, stats.remaining), math.ceil(reset), wait)
+    return LimitState(allowed, item.amount, max(0, remaining), math.ceil(reset), wait)

@@ -1,6 +1,6 @@
 """Counting against limits in a SQLite file, so that the processes on one box count together.
 
-A storage of the package limits, under addresses such as `sqlite+file:///srv/tgm/shared.sqlite3`. It
+A storage of the package limits, under addresses such as `sqlite+file:///srv/tgm/limits.sqlite3`. It
 holds fixed windows only, which is all that TGM counts in. Importing this module makes it known.
 """
 

@@ -1,18 +1,23 @@
-"""Counting in a file: as in memory, and together with other processes."""
+"""Counting against limits, in memory and in a file, and together with other processes."""
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from tgm.settings import PROJECT
 from tgm.shared.boxfile import BoxFile
+from tgm.shared.counted import CountedStorage, Counts
 from tgm.shared.notes import OwnNotes, SharedNotes
 from tgm.shared.sqlite_limits import SqliteStorage, address_of
 
@@ -30,6 +35,9 @@ print(sum(limiter.hit(item, "key") for _ in range(100)), flush=True)
 """
 
 
+SECONDS = 30
+
+
 class Clock:
     def __init__(self) -> None:
         self.now = 1_000_000.0
@@ -38,7 +46,7 @@ class Clock:
         return self.now
 
 
-class InMemory:
+class Windows:
     """What a fixed window means: counts until it is over, and begins with the first count."""
 
     def __init__(self, clock: Clock) -> None:
@@ -55,12 +63,22 @@ class InMemory:
         return count + amount
 
 
-KEYS = st.sampled_from(["a", "b", "c/d"])
-STEPS = st.one_of(
-    st.tuples(st.just("incr"), KEYS, st.integers(1, 5), st.integers(1, 90)),
-    st.tuples(st.just("clear"), KEYS),
-    st.tuples(st.just("wait"), st.floats(0, 120)),
-    st.tuples(st.just("reset")),
+@dataclass(frozen=True)
+class Step:
+    """Something that happens: `seconds` is a window's length, or how long nothing does."""
+
+    what: str
+    key: str
+    amount: int
+    seconds: int
+
+
+STEPS = st.builds(
+    Step,
+    st.sampled_from(["count", "count", "count", "clear", "wait", "reset"]),
+    st.sampled_from(["a", "b", "c/d"]),
+    st.integers(1, 5),
+    st.integers(1, 90),
 )
 
 
@@ -69,35 +87,44 @@ def clock() -> Clock:
     return Clock()
 
 
+def storages(tmp_path: Path, clock: Clock) -> list[CountedStorage | SqliteStorage]:
+    return [
+        CountedStorage(clock=clock),
+        CountedStorage(counts=Counts(shared=True), clock=clock),
+        SqliteStorage(address_of(tmp_path / "limits"), clock=clock),
+    ]
+
+
 @settings(
     max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(STEPS, max_size=30))
-def test_it_counts_as_memory_does(steps: list[tuple[str, ...]], tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_they_count_in_fixed_windows(which: int, steps: list[Step], tmp_path: Path) -> None:
     clock = Clock()
-    stored = SqliteStorage(address_of(tmp_path / "limits"), clock=clock)
+    stored = storages(tmp_path, clock)[which]
     stored.reset()
-    memory = InMemory(clock)
-    for name, *values in steps:
-        match name, values:
-            case "incr", [str(key), int(amount), int(seconds)]:
-                assert stored.incr(key, seconds, amount) == memory.incr(key, seconds, amount)
-            case "clear", [str(key)]:
-                stored.clear(key)
-                memory.kept.pop(key, None)
-            case "wait", [float(seconds)]:
-                clock.now += seconds
+    memory = Windows(clock)
+    for step in steps:
+        match step.what:
+            case "count":
+                counted = stored.incr(step.key, step.seconds, step.amount)
+                assert counted == memory.incr(step.key, step.seconds, step.amount)
+            case "clear":
+                stored.clear(step.key)
+                memory.kept.pop(step.key, None)
+            case "wait":
+                clock.now += step.seconds
             case _:
                 stored.reset()
                 memory.kept.clear()
         for key in ("a", "b", "c/d"):
             assert (stored.get(key), stored.get_expiry(key)) == memory.open(key)
-    stored.file.close()
 
 
-def test_two_processes_together_let_through_what_one_would(tmp_path: Path) -> None:
+def test_two_processes_with_one_file_let_through_what_one_would(tmp_path: Path) -> None:
     address = address_of(tmp_path / "limits")
     started = [
         subprocess.Popen(
@@ -118,6 +145,48 @@ def test_two_processes_together_let_through_what_one_would(tmp_path: Path) -> No
         each.stdin.flush()
     allowed = [int(each.communicate(timeout=30)[0]) for each in started]
     assert sum(allowed) == 60
+
+
+def test_forked_processes_let_through_together_what_one_would() -> None:
+    counts = Counts(shared=True)
+    start = multiprocessing.Event()
+    allowed: multiprocessing.Queue[int] = multiprocessing.Queue()
+
+    def hit() -> None:
+        limiter = FixedWindowRateLimiter(CountedStorage(counts=counts))
+        start.wait(SECONDS)
+        allowed.put(sum(limiter.hit(RateLimitItemPerHour(60), "key") for _ in range(100)))
+
+    processes = [multiprocessing.get_context("fork").Process(target=hit) for _ in range(2)]
+    for each in processes:
+        each.start()
+    start.set()
+    assert sum(allowed.get(timeout=SECONDS) for _ in processes) == 60
+    for each in processes:
+        each.join(SECONDS)
+
+
+def test_a_process_that_is_killed_while_it_counts_holds_up_nobody() -> None:
+    counts = Counts(shared=True)
+
+    def hold() -> None:
+        counts._lock.acquire()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    killed = multiprocessing.get_context("fork").Process(target=hold)
+    killed.start()
+    killed.join(SECONDS)
+    assert killed.exitcode == -signal.SIGKILL
+    assert counts.add("key", 60, 1, now=1.0) == (1, 61.0)
+    assert counts._lock.acquire(False), "the lock is free again"
+
+
+def test_a_crowd_of_names_pushes_out_no_count_that_is_high(clock: Clock) -> None:
+    storage = CountedStorage(clock=clock)
+    assert storage.incr("key", 60, 10) == 10
+    for number in range(200_000):
+        storage.incr(f"stranger {number}", 60)
+    assert storage.get("key") == 10
 
 
 def test_the_package_makes_it_of_an_address(tmp_path: Path) -> None:
