@@ -120,8 +120,12 @@ def _filled(bench: Bench, section: Section) -> None:
 
 
 def _note(bench: Bench, gateway: Gateway, into: dict[str, list[float]]) -> None:
-    plain, slow = (_load(bench, gateway, slow=slow) for slow in (False, True))
+    before = gateway.program.processor_seconds()
+    plain = _load(bench, gateway, slow=False)
+    busy = gateway.program.processor_seconds() - before
+    slow = _load(bench, gateway, slow=True)
     into["throughput, calls/s"].append(plain.per_second)
+    into["processor per call, µs"].append(busy / max(plain.calls, 1) * 1e6)
     into["median at 50 ms, ms"].append(slow.median)
     into["p99 at 50 ms, ms"].append(slow.p99)
     into["memory, MiB"].append(gateway.program.memory())
