@@ -14,7 +14,7 @@ from tgm.database import WRITER
 from tgm.dropin.consumers import Consumers
 from tgm.dropin.methods import served
 from tgm.dropin.polls import Polls
-from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager, migrate
+from tgm.extensions import bootstrap, csrf, db, htmx, limiter, login_manager
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.callers import Callers
@@ -88,7 +88,6 @@ def _configure(app: Flask, settings: Settings, counts: Counts | None) -> None:
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
     database.prepare(app)
-    migrate.init_app(app, db, directory=str(PROJECT / "tgm" / "migrations"))
     csrf.init_app(app)
     limiter.init_app(app)
     htmx.init_app(app)

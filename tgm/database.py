@@ -14,16 +14,26 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 from flask import Flask
-from sqlalchemy import Connection, Engine, Insert, Table, case, event, func, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    case,
+    event,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from tgm.extensions import db
 from tgm.security.keyfiles import PRIVATE
-from tgm.settings import Settings
+from tgm.settings import PROJECT, Settings
 
 WRITER = "writer"
 _BUSY_SECONDS = 30
@@ -132,7 +142,27 @@ def migrate(app: Flask) -> None:
     instance.mkdir(parents=True, exist_ok=True)
     with (instance / ".migrating").open("w") as lock, app.app_context():
         fcntl.flock(lock, fcntl.LOCK_EX)
-        flask_migrate.upgrade()
+        if _version() == newest_version():
+            return
+        # Only here: nearly always there is nothing to do, and it takes long to import.
+        from tgm import migrating
+
+        migrating.upgrade(app)
+
+
+def newest_version() -> str:
+    """Return the number of the last step, which its file's name begins with."""
+    steps = (PROJECT / "tgm" / "migrations" / "versions").glob("*.py")
+    return max(path.name.partition("_")[0] for path in steps)
+
+
+def _version() -> str | None:
+    """Return the number of the last step that the database has taken, None for an empty one."""
+    with db.engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        number: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return number
 
 
 def close(app: Flask) -> None:

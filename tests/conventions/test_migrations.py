@@ -7,13 +7,14 @@ import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from flask import Flask
 from sqlalchemy import inspect
 
-from tgm import create_app, database
+from tgm import create_app, database, migrating
 from tgm.database import WRITER
 from tgm.extensions import Base, db
-from tgm.settings import Settings
+from tgm.settings import PROJECT, Settings
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def test_they_make_what_the_models_say(empty: Flask) -> None:
 
 
 def test_each_step_goes_up_and_down_again(empty: Flask) -> None:
+    migrating.prepare(empty)
     with empty.app_context():
         flask_migrate.upgrade()
         assert tables() == set(Base.metadata.tables)
@@ -49,3 +51,19 @@ def test_migrating_twice_changes_nothing(empty: Flask) -> None:
     database.migrate(empty)
     with empty.app_context():
         assert tables() == set(Base.metadata.tables)
+
+
+def test_the_last_file_by_name_is_the_last_step() -> None:
+    steps = ScriptDirectory(str(PROJECT / "tgm" / "migrations"))
+    assert steps.get_heads() == [database.newest_version()]
+
+
+def test_a_database_that_lacks_the_last_step_gets_it(empty: Flask) -> None:
+    database.migrate(empty)
+    migrating.prepare(empty)
+    with empty.app_context():
+        before = tables()
+        flask_migrate.downgrade()
+    database.migrate(empty)
+    with empty.app_context():
+        assert tables() == before
