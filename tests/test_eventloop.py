@@ -91,6 +91,14 @@ def test_requests_that_come_at_once_are_answered_in_their_order(server: TcpWSGIS
     assert places == sorted(places)
 
 
+def test_who_asks_whether_to_send_nothing_is_answered(server: TcpWSGIServer) -> None:
+    with connect(server) as connection:
+        connection.sendall(
+            b"POST /one HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert read_until(connection, b"/one").startswith(b"HTTP/1.1 200")
+
+
 def test_what_comes_during_an_answer_waits_for_it(
     server: TcpWSGIServer, application: Application
 ) -> None:

@@ -106,6 +106,9 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Content-Length is invalid") from None
         if len(self.headers.get("CONTENT_LENGTH", "")) > _LONGEST_NUMBER:
             raise ParsingError("Content-Length is invalid")
+        if not self.chunked and self.content_length == 0:
+            # Nothing comes that could wait for a sign to go on: waitress would wait for it for ever.
+            self.expect_continue = False
         if escaped != first:
             self.request_uri = first.split(b" ")[1].decode("latin-1")
         self.refused_length = self.adj.max_request_body_size
