@@ -190,6 +190,13 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         Index("ix_deliveries_due", "state", "next_at"),
+        Index(
+            "ix_deliveries_endpoint_due",
+            "endpoint_id",
+            "next_at",
+            sqlite_where=text("state = 'due'"),
+            postgresql_where=text("state = 'due'"),
+        ),
         Index("ix_deliveries_order", "endpoint_id", "state", "queue", "seq"),
         Index("ix_deliveries_update_seq", "update_seq"),
         Index("ix_deliveries_endpoint_id_seq", "endpoint_id", "seq"),
