@@ -107,7 +107,7 @@ class RequestParser(HTTPRequestParser):  # type: ignore[misc]
         if len(self.headers.get("CONTENT_LENGTH", "")) > _LONGEST_NUMBER:
             raise ParsingError("Content-Length is invalid")
         if not self.chunked and self.content_length == 0:
-            # Nothing comes that could wait for a sign to go on: waitress would wait for it for ever.
+            # Nothing is to come that could wait for a sign. waitress would wait for it for ever.
             self.expect_continue = False
         if escaped != first:
             self.request_uri = first.split(b" ")[1].decode("latin-1")
