@@ -5,6 +5,7 @@ Prints each section as it ends, and writes all of them to instance/bench/.
 
 import argparse
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -31,7 +32,9 @@ def main() -> None:
     with preparing(is_quick=given.quick) as bench:
         for section in given.only or SECTIONS:
             print(f"Measuring {section} ...", file=sys.stderr, flush=True)
+            began = time.monotonic()
             found.append(_measured(section, bench))
+            print(f"It took {time.monotonic() - began:.0f} s.", file=sys.stderr, flush=True)
             print(found[-1].markdown(), flush=True)
             facts["Load average at the end"] = machine.load()
             written = report.write(FOLDER, name, facts, found)

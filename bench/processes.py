@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -122,6 +123,7 @@ def _end(popen: subprocess.Popen[bytes]) -> None:
     try:
         popen.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        print(f"It had to be killed: {popen.args!r}"[:200], file=sys.stderr, flush=True)
         popen.kill()
         popen.wait()
 

@@ -27,7 +27,7 @@ def run(bench: Bench) -> Section:
             **stack.enter_context(lineup.peers(bench, [NGINX])),
             ONE: lineup.tgm(bench, stack, only_one=True)[ONE],
         }
-        for number in (1, _AT_ONCE):
+        for number in (_AT_ONCE,) if bench.is_quick else (1, _AT_ONCE):
             times: Times = defaultdict(list)
             for _ in range(bench.repeats):
                 for name, gateway in gateways.items():

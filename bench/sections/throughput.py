@@ -51,7 +51,8 @@ def run(bench: Bench) -> Section:
 
 
 def _load(bench: Bench, measured: Measured, name: str, gateway: Gateway) -> None:
-    for callers in (*(_FEW if name == lineup.FASTAPI else ()), CALLERS):
+    few = _FEW if name == lineup.FASTAPI and not bench.is_quick else ()
+    for callers in (*few, CALLERS):
         before = gateway.program.processor_seconds()
         load = wrk(
             gateway.url(),
