@@ -26,9 +26,11 @@ from tgm.proxy.served import ServedCall, Server
 from tgm.runtime import Runtime
 from tgm.settings import MEBIBYTE, PROJECT, Settings
 from tgm.shared import counted
+from tgm.shared.boxfile import BoxFile
 from tgm.shared.counted import Counts
 from tgm.shared.ids import UlidConverter
 from tgm.shared.limits import Limits
+from tgm.shared.notes import SharedNotes
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.upstream import Route
 from tgm.webhook.relay import Relay
@@ -107,6 +109,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     limits = Limits(limiter.limiter)
     request_log = RequestLog(writer, keep_days=settings.request_log_days)
     idempotency = IdempotencyStore(writer)
+    notes = SharedNotes(BoxFile(settings.shared_path)) if settings.processes > 1 else None
     consumers = Consumers(reader, writer)
     polls = Polls(consumers)
     relay = Relay(
@@ -117,8 +120,9 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         reader=reader,
         writer=writer,
         hears=polls.wake,
+        notes=notes,
     )
-    sending = Sending(settings, vault, telegram, snapshot, request_log, reader, writer)
+    sending = Sending(settings, vault, telegram, snapshot, request_log, reader, writer, notes)
     gateway = Gateway(
         settings=settings,
         vault=vault,

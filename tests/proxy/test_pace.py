@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tgm.proxy import pace
 from tgm.proxy.pace import Pace, PaceReached, Slot, chat_of
+from tgm.shared.notes import OwnNotes
 
 BOT = "bot"
 PRIVATE = "5"
@@ -170,3 +171,11 @@ def test_chats_that_have_been_quiet_are_forgotten() -> None:
 )
 def test_a_chat_is_known_in_any_spelling(value: object, chat: str | None) -> None:
     assert chat_of(value) == chat
+
+
+def test_a_pause_holds_for_other_processes_too() -> None:
+    notes = OwnNotes()
+    one, other = Pace(notes), Pace(notes)
+    one.pause(100.0, "bot", 5.0)
+    assert other.take(101.0, "bot", patience=10, chat="1").at == 105.0
+    assert other.take(101.0, "another", patience=10, chat="1").at == 101.0

@@ -248,3 +248,10 @@ def test_notes_are_seen_through_another_connection(tmp_path: Path, clock: Clock)
     one, other = (SharedNotes(BoxFile(tmp_path / "notes"), clock) for _ in range(2))
     one.put("press", "17", 1, seconds=60)
     assert other.get("press", "17") == 1
+
+
+def test_where_the_file_fails_there_are_no_notes(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    notes = SharedNotes(BoxFile(tmp_path / "notes"))
+    notes.put("press", "17", 1, seconds=60)
+    assert notes.get("press", "17") is None

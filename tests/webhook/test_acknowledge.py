@@ -18,6 +18,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.database import WRITER
 from tgm.extensions import db, runtime
+from tgm.shared.notes import OwnNotes
 from tgm.webhook import facts, receiving
 from tgm.webhook.acknowledge import LATEST, Acknowledger
 from tgm.webhook.commits import Commits
@@ -224,3 +225,32 @@ def test_stopping_does_not_wait_for_telegram(
     acknowledger.stop()
     assert time.monotonic() - began < 1
     gate.set()
+
+
+def test_what_other_processes_hear_and_deliver_counts_here(
+    bot: Bot, press: Press, telegram: FakeTelegram
+) -> None:
+    choose(bot, Acknowledge.AFTER_DELIVERY)
+    notes, delivered = OwnNotes(), set[int]()
+    here, there = (
+        Acknowledger(
+            telegram=runtime.telegram,
+            vault=runtime.vault,
+            snapshot=runtime.snapshot,
+            receptions=runtime.relay.receptions,
+            notes=notes,
+            delivered=delivered.intersection,
+            now=lambda: NOON,
+        )
+        for _ in range(2)
+    )
+    inbox = Inbox(Commits(db.engines[WRITER]), here.at_once)
+    for update_id in (11, 12, 13):
+        _press(inbox, str(bot.id), update_id)
+    inbox.stop()
+    there.answered("press-11")
+    delivered |= {1, 2}
+    here.flush(NOON)
+    assert settled(here, telegram) == ["press-12"]
+    for each in (here, there):
+        each.stop()

@@ -1,6 +1,5 @@
 """QR codes, drawn by the server: no script, and no other site, ever sees what they hold."""
 
-import segno
 from markupsafe import Markup
 
 from tgm.security.secret import Secret
@@ -14,6 +13,9 @@ def qr_code(content: Secret) -> Markup:
 
     It has no style attribute, which the Content-Security-Policy forbids.
     """
+    # Here, as hardly anybody needs it: it takes 2 MiB.
+    import segno
+
     drawn = segno.make(content.value, error="m", micro=False).svg_inline(
         border=_QUIET_ZONE, dark="#000", light="#fff", svgclass=None, lineclass=None, omitsize=True
     )

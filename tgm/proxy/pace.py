@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tgm.shared.errors import TooManyRequests
+from tgm.shared.notes import Notes
 
 PER_BOT = 30
 PER_CHAT = 1
@@ -23,6 +24,7 @@ _TOO_MANY = "Too Many Requests: retry after %(seconds)s"
 _GROUP = re.compile(r"-\d+|@.*", re.ASCII)
 # Chats that have been quiet are forgotten once there are so many, then at each doubling.
 _SWEPT_AT = 1024
+_NOTED = "pause"
 
 
 class PaceReached(TooManyRequests):
@@ -59,7 +61,10 @@ class _Bot:
 class Pace:
     """Hands out turns, for every bot. Times are seconds of a clock that never goes back."""
 
-    def __init__(self) -> None:
+    def __init__(self, pauses: Notes | None = None) -> None:
+        """`pauses` tell other processes of those that Telegram has asked for. They last as long as
+        the processes do, and use the same clock."""
+        self._pauses = pauses
         self._bots: dict[str, _Bot] = {}
         self._lock = threading.Lock()
 
@@ -80,6 +85,10 @@ class Pace:
         with self._lock:
             bot = self._bots.setdefault(bot_id, _Bot())
             _forget(bot, now)
+            if self._pauses is not None:
+                bot.pause_until = max(
+                    bot.pause_until, self._pauses.get(_NOTED, bot_id) or -math.inf
+                )
             at = max(now, bot.pause_until)
             if is_message:
                 if chat is not None:
@@ -114,6 +123,8 @@ class Pace:
         with self._lock:
             bot = self._bots.setdefault(bot_id, _Bot())
             bot.pause_until = max(bot.pause_until, now + seconds)
+            if self._pauses is not None:
+                self._pauses.put(_NOTED, bot_id, bot.pause_until, seconds)
             waiting = [slot for slot in (*bot.slots, *bot.other) if slot.at > now]
             if not waiting:
                 return

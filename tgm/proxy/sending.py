@@ -22,6 +22,7 @@ from tgm.settings import MEBIBYTE, Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import NotFound, TgmError
 from tgm.shared.ids import parse_id
+from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
 from tgm.worker.loop import Job
 
@@ -45,8 +46,10 @@ class Sending:
         request_log: RequestLog,
         reader: Engine,
         writer: Engine,
+        notes: Notes | None = None,
     ) -> None:
-        self.pace = Pace()
+        """`notes` are shared with the other processes that serve."""
+        self.pace = Pace(notes)
         self.room = Room("tgm-pace", most_threads=settings.threads)
         self._holding = Holding(self.pace, self.room)
         self._jobs = Jobs(reader, writer)

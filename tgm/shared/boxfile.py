@@ -65,12 +65,14 @@ class BoxFile:
             self._connection = None
 
     def mend(self) -> None:
-        """Begin with a new file where the old one is damaged, as a loss of power may leave it.
+        """Forget the notes of processes that are gone, and begin with a new file where the old one
+        is damaged, as a loss of power may leave it.
 
         Only while no other process uses it.
         """
         try:
             healthy = self.run("PRAGMA quick_check(1)") == [("ok",)]
+            self.run("DELETE FROM notes")
         except sqlite3.DatabaseError:
             healthy = False
         self.close()

@@ -1,12 +1,16 @@
 """Short-lived notes that whoever serves must see: in memory for one process, else in a file."""
 
+import logging
+import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from tgm.shared.boxfile import BoxFile
+
+log = logging.getLogger(__name__)
 
 _MOST_REMEMBERED = 10_000
 _PURGE_SECONDS = 10.0
@@ -47,7 +51,7 @@ class OwnNotes:
 
 
 class SharedNotes:
-    """Notes that all processes on this box see."""
+    """Notes that all processes on this box see. Where the file fails, there are none."""
 
     def __init__(self, file: BoxFile, clock: Callable[[], float] = time.time) -> None:
         self._file = file
@@ -59,14 +63,21 @@ class SharedNotes:
         now = self._clock()
         if now >= self._purge_at:
             self._purge_at = now + _PURGE_SECONDS
-            self._file.run("DELETE FROM notes WHERE until <= ?", (now,))
-        self._file.run(_PUT, (kind, key, value, now, now + seconds))
+            self._run("DELETE FROM notes WHERE until <= ?", (now,))
+        self._run(_PUT, (kind, key, value, now, now + seconds))
 
     def get(self, kind: str, key: str) -> float | None:
         """Return the number, None where there is none any more."""
         query = "SELECT value FROM notes WHERE kind = ? AND key = ? AND until > ?"
-        rows = self._file.run(query, (kind, key, self._clock()))
+        rows = self._run(query, (kind, key, self._clock()))
         return float(rows[0][0]) if rows else None
+
+    def _run(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        try:
+            return self._file.run(statement, values)
+        except sqlite3.Error as error:
+            log.warning("the file that processes share failed: %s", error)
+            return []
 
 
 _PUT = """

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -18,6 +18,7 @@ from tgm.bots.tokens import opened
 from tgm.keys.snapshot import Snapshot
 from tgm.security.vault import SealBroken, Vault
 from tgm.shared.clock import utcnow
+from tgm.shared.notes import Notes, OwnNotes
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import Failure, TelegramUnreachable
 from tgm.telegram.token import BotToken
@@ -32,8 +33,9 @@ LATEST = timedelta(seconds=10)
 _THREADS = 8
 # Telegram refuses to answer a press that is older.
 _TOO_LATE = timedelta(seconds=60)
-# Presses that the receivers have answered themselves, and those that still wait for them.
-_MOST_REMEMBERED = 10_000
+# How long it is remembered which presses the receivers have answered themselves.
+_REMEMBERED_SECONDS = 120
+_NOTED = "press"
 _LOOK_SECONDS = 0.5
 _TIMINGS = 1000
 
@@ -48,7 +50,11 @@ class _Press:
 
 class Acknowledger:
     """Answers presses in a few threads of its own. `timings` holds the last milliseconds from
-    intake to Telegram's answer."""
+    intake to Telegram's answer.
+
+    Another process may deliver what this one has taken in, and hear a receiver's own answer:
+    `notes` tell of the answers, and `delivered` returns which of some updates have been delivered.
+    """
 
     def __init__(
         self,
@@ -57,19 +63,22 @@ class Acknowledger:
         vault: Vault,
         snapshot: Snapshot,
         receptions: Receptions,
+        notes: Notes | None = None,
+        delivered: Callable[[Collection[int]], Collection[int]] = lambda _seqs: (),
         now: Callable[[], datetime] = utcnow,
     ) -> None:
         self._telegram = telegram
         self._vault = vault
         self._snapshot = snapshot
         self._receptions = receptions
+        self._notes = notes or OwnNotes()
+        self._delivered = delivered
         self._now = now
         self.timings: deque[int] = deque(maxlen=_TIMINGS)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: OrderedDict[int, _Press] = OrderedDict()
-        self._answered: OrderedDict[str, None] = OrderedDict()
         self._stopping = threading.Event()
 
     def at_once(self, stored: Sequence[Stored]) -> None:
@@ -92,15 +101,15 @@ class Acknowledger:
 
     def answered(self, callback_id: str) -> None:
         """Hear that a receiver has answered a press itself."""
-        with self._lock:
-            self._answered[callback_id] = None
-            while len(self._answered) > _MOST_REMEMBERED:
-                self._answered.popitem(last=False)
+        self._notes.put(_NOTED, callback_id, 1, _REMEMBERED_SECONDS)
 
     def flush(self, now: datetime) -> None:
-        """Answer what has waited for its delivery long enough."""
+        """Answer what has been delivered, or has waited for that long enough."""
         with self._lock:
-            due = [seq for seq, press in self._waiting.items() if press.received_at + LATEST <= now]
+            waiting = dict(self._waiting)
+        due = {seq for seq, press in waiting.items() if press.received_at + LATEST <= now}
+        if len(due) < len(waiting):
+            due.update(self._delivered(waiting.keys() - due))
         for seq in due:
             self._jobs.put(lambda seq=seq: self._end(seq))  # type: ignore[misc]
 
@@ -124,7 +133,10 @@ class Acknowledger:
 
     def _look(self) -> None:
         while not self._stopping.wait(_LOOK_SECONDS):
-            self.flush(self._now())
+            try:
+                self.flush(self._now())
+            except Exception:
+                log.exception("button presses could not be looked after; trying again")
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._stopping.is_set():
@@ -143,12 +155,11 @@ class Acknowledger:
     def _end(self, seq: int) -> None:
         with self._lock:
             press = self._waiting.pop(seq, None)
-            is_answered = press is not None and press.callback_id in self._answered
         # Whoever takes it out of the waiting ones answers it, so that nobody does twice.
         wanted = Acknowledge.NEVER if press is None else self._wanted(press)
         if press is None or wanted is Acknowledge.NEVER:
             return
-        if wanted is Acknowledge.AT_ONCE or not is_answered:
+        if wanted is Acknowledge.AT_ONCE or self._notes.get(_NOTED, press.callback_id) is None:
             self._answer(press)
 
     def _wanted(self, press: _Press) -> Acknowledge:

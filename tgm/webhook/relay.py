@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -12,8 +13,9 @@ from tgm.security.outbound import Outbound
 from tgm.security.vault import Vault
 from tgm.settings import Settings
 from tgm.shared.clock import utcnow
+from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
-from tgm.webhook import counting
+from tgm.webhook import counting, presses
 from tgm.webhook.acknowledge import Acknowledger
 from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
@@ -41,15 +43,24 @@ class Relay:
         reader: Engine,
         writer: Engine,
         hears: Callable[[Collection[str]], None] = lambda _bot_ids: None,
+        notes: Notes | None = None,
     ) -> None:
-        """`hears` is told of the bots that new updates have come for, from the writing thread."""
+        """`hears` is told of the bots that new updates have come for, from the writing thread.
+
+        `notes` are shared with the other processes that serve.
+        """
         self._hears = hears
         self._settings, self._vault, self._telegram = settings, vault, telegram
         self._engines = reader, writer
         self.outbound = Outbound(settings.webhook_allowed_networks)
         self.receptions = Receptions(snapshot, reader)
         self.acknowledger = Acknowledger(
-            telegram=telegram, vault=vault, snapshot=snapshot, receptions=self.receptions
+            telegram=telegram,
+            vault=vault,
+            snapshot=snapshot,
+            receptions=self.receptions,
+            notes=notes,
+            delivered=partial(presses.delivered, reader),
         )
         self._commits = Commits(writer)
         self.inbox = Inbox(self._commits, self._stored)
