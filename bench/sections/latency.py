@@ -24,7 +24,7 @@ def run(bench: Bench) -> Section:
     """Call through the gateways and directly, in turns."""
     section = Section("Latency")
     with ExitStack() as stack:
-        gateways = lineup.tgm(bench, stack)
+        gateways = lineup.tgm(bench, stack, only_one=bench.is_quick)
         lineup.warm(bench, gateways.values())
         own = {ONE: gateways[ONE]}
         section.rows += _added("idle, no delay", _loads(bench, own, 1, slow=False), 0.5, None)
