@@ -91,7 +91,7 @@ def _memory(bench: Bench, section: Section) -> None:
     for name, memory in idle.items():
         ratios = {} if name == FLASK else {FLASK: memory / idle[FLASK]}
         goal = at_most(memory, 85, "MiB") if name == ONE else None
-        note = "both processes and what watches them" if name == TWO else ""
+        note = "every process, shared pages counted in each" if name == TWO else ""
         row = Row(f"{name}, idle memory", Figure((memory,), "MiB"), ratios, goal, note)
         section.rows.append(row)
 
