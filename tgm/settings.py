@@ -4,40 +4,26 @@ This is the only module that reads the environment. The environment beats `.env`
 counts as not given. README documents each setting, and a test compares the two.
 """
 
-import ipaddress
 import os
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from limits.errors import ConfigurationError
-from limits.storage import storage_from_string
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
+from tgm import values
 from tgm.security.secret import Secret
-from tgm.security.vault import KEY_BYTES
-from tgm.shared import sqlite_limits  # noqa: F401 - so that its addresses are known
+from tgm.values import IN_MEMORY, Network
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PROJECT = Path(__file__).resolve().parent.parent
 MEBIBYTE = 1024 * 1024
-IN_MEMORY = "memory://"
 
 
 class BadSetting(Exception):
     """A setting cannot be used. Its text names the setting, what is wrong, and an example."""
-
-
-class _Wrong(Exception):
-    """What is wrong with a value, in words that fit behind the setting's name."""
 
 
 class Source(StrEnum):
@@ -51,7 +37,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True)
 class Option:
-    """One setting. `parse` raises `_Wrong`; a secret one's value is never repeated in an error."""
+    """One setting. `parse` raises `values.Wrong`, and no error repeats a secret one's value."""
 
     name: str
     parse: Callable[[str], Any]
@@ -134,11 +120,11 @@ class Settings:
         environ = os.environ if environ is None else environ
         given.update(environ)
         given.update(words)
-        values: dict[str, Any] = {option.name.lower(): _read(option, given) for option in OPTIONS}
-        if values["database_url"] is None:
-            values["database_url"] = Secret(f"sqlite:///{values['instance_path']}/tgm.sqlite3")
+        read: dict[str, Any] = {option.name.lower(): _read(option, given) for option in OPTIONS}
+        if read["database_url"] is None:
+            read["database_url"] = Secret(f"sqlite:///{read['instance_path']}/tgm.sqlite3")
         sources = {option.name: _source(option, given, environ) for option in OPTIONS}
-        return cls(**values, sources=sources | dict.fromkeys(words, Source.COMMAND_LINE))
+        return cls(**read, sources=sources | dict.fromkeys(words, Source.COMMAND_LINE))
 
 
 def _read(option: Option, given: Mapping[str, str | None]) -> Any:
@@ -147,7 +133,7 @@ def _read(option: Option, given: Mapping[str, str | None]) -> Any:
         return option.default
     try:
         return option.parse(text)
-    except _Wrong as wrong:
+    except values.Wrong as wrong:
         shown = "its value" if option.secret else repr(text)
         raise BadSetting(
             f"{option.name}: {shown} {wrong}. Example: {option.name}={option.example}"
@@ -160,169 +146,43 @@ def _source(option: Option, given: Mapping[str, str | None], environ: Mapping[st
     return Source.ENVIRONMENT if option.name in environ else Source.DOTENV
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
-            raise _Wrong(f"is not a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _on_or_off(text: str) -> str:
-    if text.lower() not in {"on", "off"}:
-        raise _Wrong("is neither on nor off")
-    return text.lower()
-
-
-def _web_address(text: str) -> str:
-    parts = urlsplit(text)
-    try:
-        good = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1)
-    except ValueError:
-        good = False
-    if not good or not text.isascii() or any(character.isspace() for character in text):
-        raise _Wrong("is not an address that starts with http:// or https://")
-    if parts.query or parts.fragment or parts.username is not None:
-        raise _Wrong("must be an address only, without user name, ? or #")
-    return text.rstrip("/")
-
-
-def _proxy_address(text: str) -> Secret:
-    parts = urlsplit(text)
-    try:
-        good = parts.scheme == "http" and parts.hostname and parts.port
-    except ValueError:
-        good = False
-    if not good or parts.path.strip("/") or parts.query:
-        raise _Wrong("is not an HTTP proxy's address with its port")
-    return Secret(text.rstrip("/"))
-
-
-def _existing(kind: str) -> Callable[[str], Path]:
-    def parse(text: str) -> Path:
-        path = Path(text).expanduser()
-        if not (path.is_dir() if kind == "folder" else path.is_file()):
-            raise _Wrong(f"is not a {kind} that exists")
-        if not os.access(path, os.R_OK):
-            raise _Wrong(f"is a {kind} that cannot be read")
-        return path.resolve()
-
-    return parse
-
-
-def _folder(text: str) -> Path:
-    path = Path(text).expanduser()
-    if path.exists() and not path.is_dir():
-        raise _Wrong("is not a folder")
-    return path.resolve()
-
-
-def _database(text: str) -> Secret:
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise _Wrong("is not a database URL") from None
-    backend = url.get_backend_name()
-    if backend not in {"sqlite", "postgresql"}:
-        raise _Wrong("names neither sqlite nor postgresql")
-    if backend == "sqlite" and not url.database:
-        raise _Wrong("names no file: a database in memory would be lost, and cannot be shared")
-    try:
-        url.get_dialect().import_dbapi()
-    except ImportError as missing:
-        raise _Wrong(f"needs the package {missing.name}, which is not installed") from None
-    return Secret(text)
-
-
-def _limit_storage(text: str) -> Secret:
-    try:
-        # Making one in memory would start a thread, and a process that has any must not fork.
-        if text != IN_MEMORY:
-            storage_from_string(text)
-    except ConfigurationError:
-        raise _Wrong("is not a storage that the package limits can use here") from None
-    return Secret(text)
-
-
-def _secret_key(text: str) -> Secret:
-    if len(text) < 32:
-        raise _Wrong("is shorter than 32 characters")
-    return Secret(text)
-
-
-def _encryption_keys(text: str) -> tuple[Secret, ...]:
-    keys = tuple(part.strip() for part in text.split(","))
-    for position, key in enumerate(keys, 1):
-        try:
-            size = len(b64decode(key, validate=True))
-        except (Base64Error, ValueError):
-            size = 0
-        if size != KEY_BYTES:
-            raise _Wrong(f"has no 32 bytes in base64 at place {position}")
-    return tuple(Secret(key) for key in keys)
-
-
-def _host(text: str) -> str:
-    name = text.strip("[]")
-    try:
-        return str(ipaddress.ip_address(name))
-    except ValueError:
-        if not all(part.replace("-", "").isalnum() for part in name.split(".")):
-            raise _Wrong("is neither an IP address nor a host name") from None
-        return name
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(part.strip()) for part in text.split(","))
-    except ValueError:
-        raise _Wrong("is no list of networks such as 192.168.1.0/24, with commas") from None
-
-
-def _level(text: str) -> str:
-    if text.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise _Wrong("is none of DEBUG, INFO, WARNING and ERROR")
-    return text.upper()
-
-
 OPTIONS = (
     Option(
         "TELEGRAM_API_BASE_URL",
-        _web_address,
+        values.web_address,
         "https://api.telegram.org",
         "https://api.telegram.org",
     ),
-    Option("TELEGRAM_PROXY_URL", _proxy_address, None, "http://127.0.0.1:3128", secret=True),
-    Option("TELEGRAM_CA_FILE", _existing("file"), None, "/etc/ssl/certs/ca-certificates.crt"),
-    Option("TELEGRAM_FILES_DIR", _existing("folder"), None, "/var/lib/telegram-bot-api"),
-    Option("TELEGRAM_TIMEOUT_SECONDS", _whole(1, 600), 65, "65"),
-    Option("DATABASE_URL", _database, None, "sqlite:////srv/tgm/tgm.sqlite3", secret=True),
-    Option("INSTANCE_PATH", _folder, PROJECT / "instance", "/srv/tgm"),
-    Option("HOST", _host, "127.0.0.1", "0.0.0.0"),  # noqa: S104 - an example in a message
-    Option("PORT", _whole(0, 65535), 8080, "8080"),
-    Option("THREADS", _whole(4, 1024), 128, "128"),
-    Option("PROCESSES", _whole(1, 64), 1, "2"),
-    Option("PIN_TO_CORE", _on_or_off, "on", "off"),
-    Option("RATE_LIMIT_PER_MINUTE", _whole(1, 1_000_000), 60, "60"),
+    Option("TELEGRAM_PROXY_URL", values.proxy_address, None, "http://127.0.0.1:3128", secret=True),
+    Option("TELEGRAM_CA_FILE", values.existing("file"), None, "/etc/ssl/certs/ca-certificates.crt"),
+    Option("TELEGRAM_FILES_DIR", values.existing("folder"), None, "/var/lib/telegram-bot-api"),
+    Option("TELEGRAM_TIMEOUT_SECONDS", values.whole(1, 600), 65, "65"),
+    Option("DATABASE_URL", values.database, None, "sqlite:////srv/tgm/tgm.sqlite3", secret=True),
+    Option("INSTANCE_PATH", values.folder, PROJECT / "instance", "/srv/tgm"),
+    Option("HOST", values.host, "127.0.0.1", "0.0.0.0"),  # noqa: S104 - an example in a message
+    Option("PORT", values.whole(0, 65535), 8080, "8080"),
+    Option("THREADS", values.whole(4, 1024), 128, "128"),
+    Option("PROCESSES", values.whole(1, 64), 1, "2"),
+    Option("PIN_TO_CORE", values.on_or_off, "on", "off"),
+    Option("RATE_LIMIT_PER_MINUTE", values.whole(1, 1_000_000), 60, "60"),
     Option(
         "RATE_LIMIT_STORAGE_URI",
-        _limit_storage,
+        values.limit_storage,
         Secret(IN_MEMORY),
         "redis://127.0.0.1:6379/0",
         secret=True,
     ),
-    Option("SECRET_KEY", _secret_key, None, "<64 random characters>", secret=True),
-    Option("ENCRYPTION_KEYS", _encryption_keys, (), "<newest key>,<older key>", secret=True),
-    Option("TRUSTED_PROXIES", _whole(0, 10), 0, "1"),
-    Option("MAX_UPLOAD_MB", _whole(1, 4000), 50, "50"),
-    Option("REQUEST_LOG_DAYS", _whole(1, 3650), 14, "14"),
-    Option("LOG_LEVEL", _level, "INFO", "INFO"),
-    Option("WEBHOOK_BASE_URL", _web_address, None, "https://tgm.example.com"),
-    Option("WEBHOOK_ALLOWED_NETWORKS", _networks, (), "192.168.1.0/24,10.0.0.5/32"),
-    Option("UPDATE_RETENTION_DAYS", _whole(1, 3650), 30, "30"),
-    Option("UPDATE_RETENTION_GB", _whole(1, 10_000), 5, "5"),
-    Option("DELIVERIES_AT_ONCE", _whole(1, 256), 16, "16"),
-    Option("DELIVERY_HOLD_MINUTES", _whole(0, 10_000), 10, "10"),
-    Option("DELIVERY_DRAIN_PER_SECOND", _whole(1, 1000), 10, "10"),
+    Option("SECRET_KEY", values.secret_key, None, "<64 random characters>", secret=True),
+    Option("ENCRYPTION_KEYS", values.encryption_keys, (), "<newest key>,<older key>", secret=True),
+    Option("TRUSTED_PROXIES", values.whole(0, 10), 0, "1"),
+    Option("MAX_UPLOAD_MB", values.whole(1, 4000), 50, "50"),
+    Option("REQUEST_LOG_DAYS", values.whole(1, 3650), 14, "14"),
+    Option("LOG_LEVEL", values.level, "INFO", "INFO"),
+    Option("WEBHOOK_BASE_URL", values.web_address, None, "https://tgm.example.com"),
+    Option("WEBHOOK_ALLOWED_NETWORKS", values.networks, (), "192.168.1.0/24,10.0.0.5/32"),
+    Option("UPDATE_RETENTION_DAYS", values.whole(1, 3650), 30, "30"),
+    Option("UPDATE_RETENTION_GB", values.whole(1, 10_000), 5, "5"),
+    Option("DELIVERIES_AT_ONCE", values.whole(1, 256), 16, "16"),
+    Option("DELIVERY_HOLD_MINUTES", values.whole(0, 10_000), 10, "10"),
+    Option("DELIVERY_DRAIN_PER_SECOND", values.whole(1, 1000), 10, "10"),
 )
