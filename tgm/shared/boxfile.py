@@ -4,6 +4,7 @@ Nothing in it has to survive the box: it is never waited for to reach the disk. 
 killed leaves it whole.
 """
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -89,7 +90,10 @@ class BoxFile:
                 self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             try:
-                connection.executescript(_TABLES)
+                # One at a time: SQLite does not wait where two set a new file up at once.
+                with self.path.with_name(f".{self.path.name}.opening").open("w") as turn:
+                    fcntl.flock(turn, fcntl.LOCK_EX)
+                    connection.executescript(_TABLES)
             except BaseException:
                 with suppress(sqlite3.Error):
                     connection.close()
