@@ -1,6 +1,8 @@
 """How soon a change takes effect, in this process and in others."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -17,7 +19,7 @@ from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.keys.models import ApiKey
 from tgm.keys.rights import Rights
-from tgm.keys.snapshot import CHECK_SECONDS, KnownKey, Snapshot
+from tgm.keys.snapshot import CHECK_SECONDS, OLDEST_SECONDS, KnownKey, Snapshot
 
 NAME = "Kasir"
 
@@ -139,6 +141,33 @@ def test_between_two_checks_nothing_is_queried(
     clock.now += CHECK_SECONDS * 0.9
     elsewhere.current()
     assert queries == []
+
+
+def test_a_check_that_takes_long_holds_up_nobody_until_what_is_known_is_too_old(
+    elsewhere: Snapshot, clock: Clock
+) -> None:
+    asked, may_go_on = threading.Event(), threading.Event()
+
+    def hold(*_args: object) -> None:
+        asked.set()
+        assert may_go_on.wait(20)
+
+    before = elsewhere.current()
+    clock.now += CHECK_SECONDS
+    event.listen(db.engine, "before_cursor_execute", hold)
+    try:
+        with ThreadPoolExecutor() as pool:
+            checking = pool.submit(elsewhere.current)
+            assert asked.wait(20)
+            assert elsewhere.current() is before
+            clock.now += OLDEST_SECONDS
+            late = pool.submit(elsewhere.current)
+            assert not late.done()
+            may_go_on.set()
+            assert checking.result(20) is late.result(20) is before
+    finally:
+        may_go_on.set()
+        event.remove(db.engine, "before_cursor_execute", hold)
 
 
 def test_a_check_reads_one_number_while_nothing_has_changed(

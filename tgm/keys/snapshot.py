@@ -1,6 +1,6 @@
 """Every key and bot in memory, so that a proxied call costs no query.
 
-The snapshot is compared with the database's revision at most twice a second, by whichever call
+The snapshot is compared with the database's revision a few times a second, by whichever call
 comes first, and read anew when it has changed: a change takes effect within half a second in every
 process, and at once in the one that made it.
 """
@@ -20,7 +20,8 @@ from tgm.bots.revision import Revision
 from tgm.keys.models import ApiKey, ApiKeyBot
 from tgm.keys.patterns import allows
 
-CHECK_SECONDS = 0.5
+CHECK_SECONDS = 0.375
+OLDEST_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -128,19 +129,29 @@ class Snapshot:
     def current(self) -> Known:
         """Return what is known now."""
         known = self._known
-        if known is not None and self._clock() - self._checked_at < CHECK_SECONDS:
+        age = self._clock() - self._checked_at
+        if known is not None and age < CHECK_SECONDS:
             return known
-        with self._lock:
-            # The time is taken before the query: a change during it is seen by the next check.
-            asked_at = self._clock()
-            if self._known is not None and asked_at - self._checked_at < CHECK_SECONDS:
-                return self._known
-            with self._engine.connect() as connection:
-                number = connection.scalar(select(Revision.number)) or 0
-                if self._known is None or self._known.revision != number:
-                    self._known = _read(connection, number)
-            self._checked_at = asked_at
+        must_wait = known is None or age >= OLDEST_SECONDS
+        if not self._lock.acquire(blocking=must_wait) and known is not None:
+            # Somebody is asking already: nobody else need wait for it.
+            return known
+        try:
+            return self._ask()
+        finally:
+            self._lock.release()
+
+    def _ask(self) -> Known:
+        # The time is taken before the query: a change during it is seen by the next check.
+        asked_at = self._clock()
+        if self._known is not None and asked_at - self._checked_at < CHECK_SECONDS:
             return self._known
+        with self._engine.connect() as connection:
+            number = connection.scalar(select(Revision.number)) or 0
+            if self._known is None or self._known.revision != number:
+                self._known = _read(connection, number)
+        self._checked_at = asked_at
+        return self._known
 
 
 def _read(connection: Connection, revision: int) -> Known:
