@@ -16,6 +16,8 @@ from tgm.live.stream import Stream
 
 log = logging.getLogger(__name__)
 
+_LONG_REST_SECONDS = 0.5
+
 
 @dataclass(frozen=True)
 class Pace:
@@ -33,6 +35,12 @@ class Pace:
     patience: float = 30
     most: int = 200
     most_each: int = 20
+
+
+def _rest(took: float) -> float:
+    """Return how long to rest after a round: a quarter of the time at most is spent on pages, but a
+    half where the next round would be late otherwise."""
+    return max(took, min(3 * took, _LONG_REST_SECONDS))
 
 
 @dataclass
@@ -126,11 +134,12 @@ class Hub:
     def _work(self) -> None:
         took = 0.0
         while True:
-            # Half of the time at most is spent on pages: calls want the processor too.
-            time.sleep(took)
+            # Calls want the processor, too.
+            rest = _rest(took)
+            time.sleep(rest)
             with self._changed:
                 if not self._woken and not self._stopped:
-                    self._changed.wait(max(0.0, self.pace.interval - took))
+                    self._changed.wait(max(0.0, self.pace.interval - rest))
                 self._woken = False
                 if self._stopped or not self._readers:
                     self._pages.clear()
