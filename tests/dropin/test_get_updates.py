@@ -15,7 +15,8 @@ from tests.dropin.conftest import Library
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import FakeTelegram
 from tests.live.listening import wait_until
-from tgm.audit.service import COMMAND_LINE
+from tgm.audit.service import COMMAND_LINE, Actor
+from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
 from tgm.extensions import runtime
@@ -23,6 +24,12 @@ from tgm.keys import service as keys
 from tgm.keys.rights import Rights
 from tgm.webhook import receiving
 from tgm.webhook.models import Acknowledge
+
+
+def keys_lose_it(team: ULID, _bot: ULID, actor: Actor) -> None:
+    """Narrow every key of the team."""
+    for key in keys.of_team(team):
+        keys.change(team, key.id, Rights(key.name, methods="sendMessage"), actor)
 
 
 @pytest.fixture
@@ -244,3 +251,34 @@ def test_a_program_that_goes_away_is_forgotten(begun: Library, served: Served) -
     wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
     connection.close()
     wait_until(lambda: len(runtime.polls) == 0, "the polls are looked after")
+
+
+def test_a_poll_that_waits_ends_with_its_key(
+    served: Served,
+    bot: Bot,
+    team: ULID,
+    arrive: Callable[..., None],
+    in_background: Callable[..., Future[Got]],
+) -> None:
+    key, secret = keys.make(team, Rights("Shop"), COMMAND_LINE)
+    library = Library(served, virtual_token(bot.telegram_id, secret.value).value)
+    assert ids(ask(library)) == []
+    waiting = in_background(ask, library, timeout=50)
+    wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
+    keys.revoke(team, key.id, COMMAND_LINE)
+    answer = waiting.result(PATIENCE)
+    assert (answer.status, answer.json["description"]) == (401, "Unauthorized")
+
+
+@pytest.mark.parametrize("act", [bots.disable, keys_lose_it])
+def test_a_poll_that_waits_ends_with_its_right_to_the_bot(
+    begun: Library,
+    bot: Bot,
+    team: ULID,
+    in_background: Callable[..., Future[Got]],
+    act: Callable[[ULID, ULID, Actor], object],
+) -> None:
+    waiting = in_background(ask, begun, timeout=50)
+    wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
+    act(team, bot.id, COMMAND_LINE)
+    assert waiting.result(PATIENCE).status == 403

@@ -367,6 +367,7 @@ class TestStore:
                 content_type="",
                 body=b"{}",
                 chat=chat,
+                messages=1,
                 token=None,
                 fingerprint=None,
             )

@@ -57,7 +57,7 @@ class GetUpdates:
         seconds = min(max(number(given, "timeout", 0), 0), LONGEST_SECONDS)
         if found or seconds == 0:
             return updates(found)
-        return self._polls.park(Poll(standing, limit, seconds, call.environ))
+        return self._polls.park(Poll(standing, limit, seconds, call))
 
 
 def begun(consumers: Consumers, call: ServedCall) -> Standing:

@@ -51,6 +51,7 @@ class NewJob:
     content_type: str
     body: bytes = field(repr=False)
     chat: str
+    messages: int
     token: str | None
     fingerprint: str | None
 
@@ -61,8 +62,8 @@ class Due:
 
     seq: int
     bot_id: str
-    method: str
     chat: str
+    messages: int
 
 
 class Jobs:
@@ -127,7 +128,7 @@ class Jobs:
             .group_by(_columns.chat)
         )
         query = (
-            select(_columns.seq, _columns.bot_id, _columns.method, _columns.chat)
+            select(_columns.seq, _columns.bot_id, _columns.chat, _columns.messages)
             .where(_columns.seq.in_(heads), _columns.state == JobState.QUEUED)
             .where(_columns.due_at <= now)
             .order_by(_columns.seq)
@@ -135,7 +136,7 @@ class Jobs:
         )
         with self._reader.connect() as connection:
             return [
-                Due(row.seq, str(row.bot_id), row.method, row.chat)
+                Due(row.seq, str(row.bot_id), row.chat, row.messages)
                 for row in connection.execute(query)
             ]
 

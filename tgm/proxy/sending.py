@@ -77,10 +77,12 @@ class Sending:
 
     def turn(self, environ: Environ, bot: KnownBot, target: MethodTarget, wait: float) -> Slot:
         """Return the turn of a call to a bot that keeps its pace. Raises PaceReached."""
-        is_message = sends.is_message(target.method)
-        chat = sends.chat_of(environ, target.query) if is_message else None
-        now = self.room.clock()
-        return self.pace.take(now, bot.id, patience=wait, is_message=is_message, chat=chat)
+        chat, messages = None, 0
+        if sends.is_message(target.method):
+            chat, messages = sends.addressed(environ, target)
+        return self.pace.take(
+            self.room.clock(), bot.id, patience=wait, messages=messages, chat=chat
+        )
 
     def hold(self, held: Held) -> ProxyAnswer:
         """Return the answer to a call, or one that is given when its turn has come."""
@@ -110,7 +112,7 @@ class Sending:
 
         Raises TgmError where it is too large, TooManyRequests where too many wait.
         """
-        chat = sends.chat_of(environ, target.query)
+        chat, messages = sends.addressed(environ, target)
         body = forward.Body(environ)
         if body.length > MOST_QUEUED_BYTES:
             raise TgmError(_TOO_LARGE, code=413, most=MOST_QUEUED_BYTES // MEBIBYTE)
@@ -129,6 +131,7 @@ class Sending:
             content_type=content_type,
             body=content,
             chat=chat or "",
+            messages=messages,
             token=token,
             fingerprint=asked,
         )
