@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from tgm.proxy.models import JobState, SendJob
@@ -92,10 +103,7 @@ class Jobs:
                     raise Invalid(_OTHER)
                 if made is not None:
                     return str(made.id)
-            count = select(func.count()).where(
-                _columns.bot_id == job.bot_id, _columns.state.in_(_OPEN)
-            )
-            if (connection.scalar(count) or 0) >= self._most_open:
+            if (connection.scalar(_count(job.bot_id)) or 0) >= self._most_open:
                 raise TooManyRequests(_FULL, most=self._most_open, retry_after=60)
             job_id = str(new_id())
             values = {**vars(job), "id": job_id, "created_at": now, "due_at": now, "tries": 0}
@@ -112,6 +120,11 @@ class Jobs:
         )
         with self._reader.connect() as connection:
             return connection.execute(query).one_or_none()
+
+    def count(self, bot_id: str) -> int:
+        """Return how many of a bot's calls have not come to their end."""
+        with self._reader.connect() as connection:
+            return connection.scalar(_count(bot_id)) or 0
 
     def bots(self) -> list[str]:
         """Return the bots that have something queued."""
@@ -232,6 +245,10 @@ class Jobs:
                 return
         with self._writer.begin() as connection:
             connection.execute(update(_table).where(found).values(error=error, **_end(after, now)))
+
+
+def _count(bot_id: str) -> Select[tuple[int]]:
+    return select(func.count()).where(_columns.bot_id == bot_id, _columns.state.in_(_OPEN))
 
 
 def _end(state: JobState, now: datetime) -> dict[str, Any]:

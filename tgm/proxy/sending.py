@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Engine
+from ulid import ULID
 
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import forward, jobanswers, sends
@@ -138,6 +139,10 @@ class Sending:
         job_id = self._jobs.add(job, utcnow())
         self._sender.wake()
         return jobanswers.accepted(environ, bot.id, job_id)
+
+    def queued(self, bot_id: ULID) -> int:
+        """Return how many queued calls of a bot are still to be made, or under way."""
+        return self._jobs.count(str(bot_id))
 
     def outcome(self, environ: Environ, key: KnownKey, target: JobTarget) -> ProxyAnswer:
         """Tell how a program's job stands. Raises NotFound, for another program's job too."""
