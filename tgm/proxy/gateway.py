@@ -90,11 +90,11 @@ class Gateway:
     def _answer(self, call: Call, key: KnownKey, entrance: Entrance) -> ProxyAnswer:
         environ = call.environ
         target = entrance.target(environ)
-        policy.check_verb(target, environ["REQUEST_METHOD"])
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:
             call.method = "file" if isinstance(target, FileTarget) else "job"
+        policy.check_verb(target, environ["REQUEST_METHOD"])
         call.bot = bot = policy.bot_for(key, entrance.bot(target, self.snapshot.current()))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
@@ -109,6 +109,7 @@ class Gateway:
             )
         if isinstance(target, JobTarget):
             return self.sending.outcome(environ, key, target)
+        entrance.check(call.method)
         policy.check_method(key, target.method)
         server = self.served.get(target.method.lower())
         if server is not None:
