@@ -247,7 +247,7 @@ class Jobs:
             connection.execute(update(_table).where(found).values(error=error, **_end(after, now)))
 
 
-def _count(bot_id: str) -> Select[tuple[int]]:
+def _count(bot_id: str) -> Select[Any]:
     return select(func.count()).where(_columns.bot_id == bot_id, _columns.state.in_(_OPEN))
 
 
