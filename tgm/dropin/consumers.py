@@ -6,7 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, Table, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from tgm.audit.service import Actor, record
@@ -109,6 +120,16 @@ class Consumers:
         found = self.standing(place)
         assert found is not None, "it has just been made"  # noqa: S101
         return found
+
+    def forget(self, standing: Standing) -> None:
+        """Take a program's place away again, as if it had never asked."""
+        table, place = _consumers.c, standing.place
+        with self._writer.begin() as connection:
+            connection.execute(
+                delete(_consumers).where(
+                    table.id == place.consumer_id, table.bot_id == place.bot_id
+                )
+            )
 
     def ask_for(self, standing: Standing, kinds: Sequence[str] | None) -> Standing:
         """Remember which kinds the program wants; None or nothing means the usual ones."""

@@ -12,7 +12,7 @@ from ulid import ULID
 from tgm.dropin.answers import ok
 from tgm.dropin.consumers import HELD_BACK, USUAL, Consumers, Place, Standing
 from tgm.dropin.polls import ENDED_BY_WEBHOOK, Polls
-from tgm.dropin.receiving import actor, begun, kinds, number
+from tgm.dropin.receiving import actor, begun, check_receiving, kinds, number
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.served import ServedCall
 from tgm.security.secret import Secret
@@ -43,6 +43,7 @@ class Webhooks:
         if not str(given.get("url") or "").strip():
             return self.delete(call)
         standing = begun(self._consumers, call)
+        check_receiving(call)
         if "allowed_updates" in given:
             standing = self._consumers.ask_for(standing, kinds(given["allowed_updates"]))
         wanted = _wanted(call, standing)
