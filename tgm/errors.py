@@ -55,7 +55,8 @@ def api_error(code: int, description: str, retry_after: int | None = None) -> Re
 
 
 def _page(code: int, text: str, headers: Mapping[str, str] | None = None) -> ResponseReturnValue:
-    return render_template("error.html", code=code, sentence=text), code, dict(headers or {})
+    page = render_template("error.html", code=code, sentence=text, is_error=True)
+    return page, code, dict(headers or {})
 
 
 def _on_tgm_error(error: TgmError) -> ResponseReturnValue:

@@ -13,16 +13,23 @@ from ulid import ULID
 from tests.dropin.asking import PATIENCE, ask, ids
 from tests.dropin.conftest import Library
 from tests.fakes.serving import Got, Served
-from tests.fakes.telegram import FakeTelegram
+from tests.fakes.telegram import FakeTelegram, reply
 from tests.live.listening import wait_until
-from tgm.audit.service import COMMAND_LINE
+from tgm.audit.service import COMMAND_LINE, Actor
+from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
-from tgm.extensions import runtime
+from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
 from tgm.webhook import receiving
 from tgm.webhook.models import Acknowledge
+
+
+def keys_lose_it(team: ULID, _bot: ULID, actor: Actor) -> None:
+    """Narrow every key of the team."""
+    for key in keys.of_team(team):
+        keys.change(team, key.id, Rights(key.name, methods="sendMessage"), actor)
 
 
 @pytest.fixture
@@ -36,6 +43,32 @@ def begun(library: Library) -> Library:
     """A program that has asked before, so that what comes is kept for it."""
     assert ids(ask(library)) == []
     return library
+
+
+@pytest.mark.parametrize("method", ["getUpdates", "setWebhook"])
+def test_a_program_does_not_take_back_what_a_person_has_handed_back(
+    begun: Library, bot: Bot, team: ULID, arrive: Callable[..., None], method: str
+) -> None:
+    receiving.hand_back(team, bot.id, COMMAND_LINE)
+    got = begun.call(method, b'{"url":"https://example.com/hook"}')
+    assert got.status == 409
+    assert "handed back" in got.json["description"]
+    assert receiving.of_bot(bot.id) is None
+    assert begun.call("deleteWebhook").status == 200
+    receiving.switch_on(team, bot.id, actor=COMMAND_LINE)
+    arrive(1)
+    assert ids(ask(begun)) == [1]
+
+
+def test_a_first_call_that_telegram_does_not_hear_can_be_repeated(
+    library: Library, bot: Bot, telegram: FakeTelegram
+) -> None:
+    telegram.replies(reply({"ok": False, "error_code": 500, "description": "Oops"}, 500))
+    assert library.call("getUpdates").status >= 400
+    assert receiving.of_bot(bot.id) is None
+    assert ids(ask(library)) == []
+    db.session.rollback()
+    assert receiving.of_bot(bot.id) is not None
 
 
 def test_the_first_call_switches_receiving_on_and_starts_at_now(
@@ -244,3 +277,34 @@ def test_a_program_that_goes_away_is_forgotten(begun: Library, served: Served) -
     wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
     connection.close()
     wait_until(lambda: len(runtime.polls) == 0, "the polls are looked after")
+
+
+def test_a_poll_that_waits_ends_with_its_key(
+    served: Served,
+    bot: Bot,
+    team: ULID,
+    arrive: Callable[..., None],
+    in_background: Callable[..., Future[Got]],
+) -> None:
+    key, secret = keys.make(team, Rights("Shop"), COMMAND_LINE)
+    library = Library(served, virtual_token(bot.telegram_id, secret.value).value)
+    assert ids(ask(library)) == []
+    waiting = in_background(ask, library, timeout=50)
+    wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
+    keys.revoke(team, key.id, COMMAND_LINE)
+    answer = waiting.result(PATIENCE)
+    assert (answer.status, answer.json["description"]) == (401, "Unauthorized")
+
+
+@pytest.mark.parametrize("act", [bots.disable, keys_lose_it])
+def test_a_poll_that_waits_ends_with_its_right_to_the_bot(
+    begun: Library,
+    bot: Bot,
+    team: ULID,
+    in_background: Callable[..., Future[Got]],
+    act: Callable[[ULID, ULID, Actor], object],
+) -> None:
+    waiting = in_background(ask, begun, timeout=50)
+    wait_until(lambda: len(runtime.polls) == 1, "the polls are looked after")
+    act(team, bot.id, COMMAND_LINE)
+    assert waiting.result(PATIENCE).status == 403

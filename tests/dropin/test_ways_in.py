@@ -107,6 +107,11 @@ def test_what_would_take_the_bot_away_is_refused_and_says_why(
     assert answer.status == 403
     assert "move it with" in answer.json["description"]
     assert telegram.requests == []
+    runtime.request_log.flush()
+    (row,) = requestlog.page(bot.team_id, Filter(bot_id=bot.id)).rows
+    assert (row.method.lower(), row.status) == (method.lower(), 403)
+    # Whose bot it is not learns nothing more than with any other method.
+    assert Library(served, f"1{token}").call(method).json == UNAUTHORIZED
 
 
 def test_the_keys_rights_hold_here_too(

@@ -22,6 +22,8 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
 from tgm.extensions import db, runtime
+from tgm.keys import service as keys
+from tgm.keys.rights import Rights
 from tgm.proxy.models import RequestLogEntry
 
 PATIENT = {"Prefer": "wait=30"}
@@ -152,6 +154,50 @@ def test_whoever_will_not_wait_gets_telegrams_words_at_once(
     assert program.call("sendMessage", message(6), headers=HURRIED).status == 200
     assert program.call("editMessageText", message(5), headers=HURRIED).status == 200
     assert program.call("sendChatAction", message(5), headers=HURRIED).status == 200
+
+
+def test_what_is_held_when_its_key_ends_is_not_sent(
+    served: Served,
+    team: ULID,
+    paced: Bot,
+    telegram: FakeTelegram,
+    in_background: Callable[..., Future[Got]],
+) -> None:
+    key, secret = keys.make(team, Rights("Shop"), COMMAND_LINE)
+    shop = Program(served, str(paced.id), secret.value)
+    assert shop.call("sendMessage", message(5)).status == 200
+    waits = in_background(shop.call, "sendMessage", message(5), headers=PATIENT)
+    wait_until(held, "the call is held")
+    keys.revoke(team, key.id, COMMAND_LINE)
+    got = waits.result(30)
+    assert got.status == 401
+    assert got.json["description"].startswith("Unauthorized: the API key is missing, wrong")
+    assert len(telegram.calls("sendMessage")) == 1
+
+
+def test_nor_when_its_key_may_not_send_any_more(
+    served: Served,
+    team: ULID,
+    paced: Bot,
+    telegram: FakeTelegram,
+    in_background: Callable[..., Future[Got]],
+) -> None:
+    key, secret = keys.make(team, Rights("Shop"), COMMAND_LINE)
+    library = Library(served, virtual_token(paced.telegram_id, secret.value).value)
+    assert library.call("sendMessage", message(5)).status == 200
+    waits = in_background(library.call, "sendMessage", message(5), headers=PATIENT)
+    wait_until(held, "the call is held")
+    keys.change(team, key.id, Rights("Shop", methods="getMe"), COMMAND_LINE)
+    assert waits.result(30).status == 403
+    assert len(telegram.calls("sendMessage")) == 1
+
+
+def test_an_album_counts_as_its_messages(program: Program, paced: Bot) -> None:
+    media = [{"type": "photo", "media": "x"}] * 4
+    album = json.dumps({"chat_id": 5, "media": media}).encode()
+    assert program.call("sendMediaGroup", album).status == 200
+    got = program.call("sendMessage", message(5), headers={"Prefer": "wait=2"})
+    assert (got.status, got.json["parameters"]["retry_after"]) == (429, 4)
 
 
 def test_a_group_that_has_had_its_twenty_is_not_waited_for_longer_than_half_a_minute(

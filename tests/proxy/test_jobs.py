@@ -15,13 +15,16 @@ import pytest
 from flask import Flask
 from ulid import ULID
 
+from tests.browsing import csrf_token, submit
 from tests.dropin.conftest import Library
 from tests.fakes.process import process
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import OTHER_TOKEN, FakeTelegram, Recorded, Reply, refusal, reply
 from tests.live.listening import wait_until
+from tests.making import browser_of
 from tests.proxy.conftest import Program
 from tgm.audit.service import COMMAND_LINE
+from tgm.auth.roles import Role
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.database import WRITER
@@ -181,6 +184,45 @@ def test_only_the_program_and_its_keys_successors_see_a_job(
     target = f"/api/v1/bots/{program.bot_id}/jobs/{job_id}"
     posted = mine.served.call("POST", target, b"", {"X-API-Key": secret.value})
     assert (posted.status, posted.headers["Allow"]) == (405, "GET")
+
+
+def test_who_looks_at_a_bot_or_deletes_it_is_told_what_is_queued(
+    app: Flask, program: Program, bot: Bot, team: ULID
+) -> None:
+    admin, page = browser_of(app, team, Role.ADMIN), f"/dashboard/bots/{bot.id}"
+    assert "queued" not in admin.get(f"{page}/delete").text
+    queue_up(program, message(5))
+    assert "1 call is queued" in admin.get(f"{page}/settings").text
+    job_id = queue_up(program, message(6))["job_id"]
+    data = {"csrf_token": csrf_token(admin.get(f"{page}/settings")), "keeps": "on"}
+    panel = admin.post(f"{page}/pace", data=data, headers={"HX-Request": "true"})
+    assert "2 calls are queued" in panel.text
+    assert "2 queued calls" in admin.get(f"{page}/delete").text
+    submit(admin, f"{page}/delete", name=bot.name)
+    gone = look(program, job_id)
+    assert (gone.status, gone.json["description"]) == (404, "Not Found: bot not found")
+
+
+def test_a_bot_may_be_deleted_while_a_queued_call_is_under_way(
+    program: Program,
+    bot: Bot,
+    team: ULID,
+    telegram: FakeTelegram,
+    sending: Callable[[], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gate = threading.Event()
+    telegram.replies(reply({"ok": True, "result": True}, gate=gate))
+    queue_up(program, message(5, "first"))
+    queue_up(program, message(5, "second"))
+    sending()
+    telegram.wait_for_call("sendMessage")
+    bots.delete(team, bot.id, bot.name, COMMAND_LINE)
+    gate.set()
+    # It waits for the first one; there is no second one any more.
+    runtime.sending.stop()
+    assert texts(telegram) == ["first"]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_the_same_idempotency_key_names_the_same_job(
@@ -367,6 +409,7 @@ class TestStore:
                 content_type="",
                 body=b"{}",
                 chat=chat,
+                messages=1,
                 token=None,
                 fingerprint=None,
             )

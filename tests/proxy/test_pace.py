@@ -123,12 +123,12 @@ def test_a_pause_holds_every_call_of_the_bot_and_no_other_bot() -> None:
     kept = Pace()
     kept.pause(0, BOT, 7)
     assert kept.paused_for(2, BOT) == 5
-    assert kept.take(2, BOT, patience=5, is_message=False).at == 7
+    assert kept.take(2, BOT, patience=5, messages=0).at == 7
     assert kept.take(2, BOT, patience=5, chat="6").at == 7
     with pytest.raises(PaceReached, match="retry after 5"):
         kept.take(2, BOT, patience=4)
     assert kept.take(2, "another bot", patience=0).at == 2
-    assert kept.take(7, BOT, patience=0, is_message=False).at == 7
+    assert kept.take(7, BOT, patience=0, messages=0).at == 7
     assert kept.paused_for(7, BOT) == 0
 
 
@@ -145,8 +145,42 @@ def test_what_waits_when_a_pause_begins_is_put_off_by_as_much_and_keeps_its_dist
 def test_calls_that_send_no_message_take_no_turn() -> None:
     kept = Pace()
     for _ in range(100):
-        assert kept.take(0, BOT, patience=0, is_message=False).at == 0
+        assert kept.take(0, BOT, patience=0, messages=0).at == 0
     assert kept.take(0, BOT, patience=0, chat=PRIVATE).at == 0
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0, 0.7), chats, st.integers(1, 12)), max_size=80))
+def test_albums_count_as_their_messages(albums: list[tuple[float, str | None, int]]) -> None:
+    kept, now, times = Pace(), 0.0, list[tuple[float, str | None]]()
+    for after, chat, messages in albums:
+        now += after
+        at = kept.take(now, BOT, patience=10_000, chat=chat, messages=messages).at
+        times += [(at, chat)] * messages
+    assert most_within([at for at, _ in times], 1) <= 30
+    for chat in {chat for _, chat in times if str(chat).startswith(("-", "@"))}:
+        assert most_within([at for at, of in times if of == chat], 60) <= 20
+
+
+def test_what_follows_an_album_waits_as_if_its_messages_had_come_one_by_one() -> None:
+    kept = Pace()
+    album = kept.take(0, BOT, patience=0, chat=PRIVATE, messages=5)
+    assert kept.take(0, BOT, patience=9, chat=PRIVATE).at == 5
+    assert kept.take(0, BOT, patience=0, chat="6").at == 0
+    kept.give_back(album)
+    kept.give_back(kept.take(0, BOT, patience=9, chat=PRIVATE, messages=100))
+    assert kept.take(0, BOT, patience=9, chat=PRIVATE).at == 6
+    for _ in range(2):
+        kept.give_back(kept.take(0, BOT, patience=9, chat="7", messages=1000))
+
+
+def test_a_pause_keeps_the_distance_behind_an_album_that_waits() -> None:
+    kept = Pace()
+    kept.take(0, BOT, patience=0, chat=PRIVATE)
+    album = kept.take(0, BOT, patience=9, chat=PRIVATE, messages=3)
+    kept.pause(0, BOT, 10)
+    assert album.at == 10
+    assert kept.take(0, BOT, patience=99, chat=PRIVATE).at == 13
 
 
 def test_chats_that_have_been_quiet_are_forgotten() -> None:

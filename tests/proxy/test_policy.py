@@ -167,6 +167,13 @@ def test_other_verbs_get_405_and_are_told_which(program: Program, verb: str) -> 
     assert set(got.headers.keys()) >= LIMIT_HEADERS
 
 
+@pytest.mark.parametrize("verb", ["PUT", "OPTIONS", "POST", "HEAD"])
+@pytest.mark.parametrize("address", ["file/photos/1.jpg", "jobs/01J00000000000000000000000"])
+def test_what_can_only_be_read_says_so(program: Program, address: str, verb: str) -> None:
+    got = program.call(address, None, verb=verb)
+    assert (got.status, got.headers["Allow"]) == (405, "GET")
+
+
 def test_head_gets_405_too(program: Program) -> None:
     assert program.call("getMe", None, verb="HEAD").status == 405
 

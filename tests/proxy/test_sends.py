@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tgm.proxy import sends
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.sends import Preferences
+from tgm.proxy.target import MethodTarget
 
 
 def environ(body: bytes = b"", content_type: str = "", **more: str) -> dict[str, Any]:
@@ -103,8 +104,44 @@ def test_the_chat_is_found_wherever_it_stands_and_the_body_is_left_whole(
     body: bytes, content_type: str, query: str, chat: str | None
 ) -> None:
     call = environ(body, content_type)
-    assert sends.chat_of(call, query) == chat
+    target = MethodTarget("bot", "sendMessage", query)
+    assert sends.addressed(call, target) == (chat, 1)
     assert call["wsgi.input"].read() == body
+
+
+ALBUM = [{"type": "photo", "media": "attach://a"}] * 3
+ALBUM_FORM = (
+    FORM
+    + b'--x\r\nContent-Disposition: form-data; name="media"\r\n\r\n'
+    + json.dumps(ALBUM).encode()
+    + b"\r\n"
+)
+MANY = b'{"chat_id": 5, "from_chat_id": 6, "message_ids": [1, 2, 3, 4]}'
+JSON, AS_FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "content_type", "messages"),
+    [
+        ("sendMediaGroup", json.dumps({"chat_id": 5, "media": ALBUM}).encode(), JSON, 3),
+        ("SENDMEDIAGROUP", ALBUM_FORM, "multipart/form-data; boundary=x", 3),
+        ("sendMediaGroup", ALBUM_FORM + PADDING, "multipart/form-data; boundary=x", 3),
+        ("sendMediaGroup", PADDING, "multipart/form-data; boundary=x", 1),
+        ("copyMessages", MANY, JSON, 4),
+        ("forwardMessages", b"chat_id=5&message_ids=[1,2]", AS_FORM, 2),
+        ("forwardMessages", b"chat_id=5&message_ids=" + b"[" * 9999, AS_FORM, 1),
+        ("forwardMessages", b"chat_id=5&message_ids=3", AS_FORM, 1),
+        ("copyMessages", b"", "", 1),
+        # Others may call something by these names, too.
+        ("sendMessage", MANY, JSON, 1),
+        ("editMessageText", MANY, JSON, 0),
+    ],
+)
+def test_a_call_that_sends_several_messages_counts_as_so_many(
+    method: str, body: bytes, content_type: str, messages: int
+) -> None:
+    found = sends.addressed(environ(body, content_type), MethodTarget("bot", method, ""))
+    assert found[1] == messages
 
 
 @pytest.mark.parametrize(

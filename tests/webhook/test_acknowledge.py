@@ -19,7 +19,7 @@ from tgm.bots.models import Bot
 from tgm.database import WRITER
 from tgm.extensions import db, runtime
 from tgm.shared.notes import OwnNotes
-from tgm.webhook import facts, receiving
+from tgm.webhook import facts, programs, receiving
 from tgm.webhook.acknowledge import LATEST, Acknowledger
 from tgm.webhook.commits import Commits
 from tgm.webhook.inbox import Inbox
@@ -185,6 +185,21 @@ def test_after_delivery_leaves_alone_what_the_receiver_has_answered(
     press(2)
     acknowledger.answered("press-1")
     acknowledger.after_delivery(1)
+    acknowledger.flush(NOON + LATEST)
+    assert settled(acknowledger, telegram) == ["press-2"]
+
+
+def test_a_program_that_answers_presses_itself_has_ten_seconds_after_its_delivery_too(
+    press: Press, bot: Bot, telegram: FakeTelegram, acknowledger: Acknowledger
+) -> None:
+    # Libraries confirm an update first and answer the press then, with words of their own.
+    programs.receive(bot.team_id, bot.id, COMMAND_LINE)
+    press(1)
+    press(2)
+    acknowledger.after_delivery(1)
+    acknowledger.after_delivery(2)
+    assert settled(acknowledger, telegram) == []
+    acknowledger.answered("press-1")
     acknowledger.flush(NOON + LATEST)
     assert settled(acknowledger, telegram) == ["press-2"]
 

@@ -57,6 +57,8 @@ def test_a_bot_is_moved_and_watched(signed_in: FlaskClient, bot: Bot, new: FakeT
     assert answer.status_code == 303
     page = signed_in.get(answer.location).text
     assert "every 3s" in page
+    # Without scripts there is a link for it.
+    assert f'class="without-script" href="{address(bot)}"' in page
     assert new.url in page
     mover.go_on(utcnow())
     state = signed_in.get(f"{address(bot)}/state").text

@@ -256,11 +256,19 @@ def test_handing_back_and_receiving_again(
     assert submit(signed_in, at(bot, "/receiving"), max_connections="3").status_code == 422
 
 
+def test_it_says_that_programs_have_time_to_answer_presses(
+    signed_in: FlaskClient, bot: Bot
+) -> None:
+    make_reception(bot.id, Mode.POLLING, acknowledge=Acknowledge.AFTER_DELIVERY)
+    assert "has 10 seconds to answer, also after the delivery" in signed_in.get(at(bot)).text
+
+
 @pytest.mark.parametrize("mode", Acknowledge)
 def test_the_acknowledgement_is_chosen(signed_in: FlaskClient, bot: Bot, mode: Acknowledge) -> None:
     make_reception(bot.id, Mode.POLLING, acknowledge=Acknowledge.NEVER)
     assert press(signed_in, bot, "/acknowledge", mode=mode.value).status_code == 303
     assert kept(bot).acknowledge is mode
+    assert "Nobody has chosen yet" not in signed_in.get(at(bot)).text
     assert press(signed_in, bot, "/acknowledge", mode="sometimes").status_code == 422
     assert kept(bot).acknowledge is mode
 

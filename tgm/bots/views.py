@@ -30,6 +30,7 @@ from tgm.bots.forms import AddForm, DeleteForm, RenameForm, TokenForm
 from tgm.bots.models import Bot
 from tgm.bots.returning import back
 from tgm.errors import sentence
+from tgm.extensions import runtime
 from tgm.proxy.figures import Totals, totals_by_bot
 from tgm.refusals import beside_fields, beside_form
 from tgm.shared.clock import utcnow
@@ -119,6 +120,7 @@ def settings(bot_id: ULID) -> ResponseReturnValue:
         bot=bot,
         server=moving.server_of(bot.api_base_url),
         move=moving.of_bot(bot_id),
+        queued=runtime.sending.queued(bot_id),
     )
 
 
@@ -186,7 +188,8 @@ def pace(bot_id: ULID) -> ResponseReturnValue:
     keeps = request.form.get("keeps") == "on"
     bot = bots.keep_pace(current_team(), bot_id, keeps, current_actor())
     if _wants_part():
-        return render_block("bots/settings.html", "bot_pace", bot=bot)
+        queued = runtime.sending.queued(bot.id)
+        return render_block("bots/settings.html", "bot_pace", bot=bot, queued=queued)
     return back(bot.id, ".settings")
 
 

@@ -32,6 +32,7 @@ PACKAGES = (
     "jinja2-fragments",
     "python-dotenv",
     "python-ulid",
+    "httptools",
     "requests",
     "segno",
     "swagger-ui-bundle",

@@ -6,7 +6,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, Table, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from tgm.audit.service import Actor, record
@@ -14,6 +25,7 @@ from tgm.database import insert_or_ignore
 from tgm.dropin.models import Consumer
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.shared.clock import utcnow
+from tgm.shared.ids import new_id
 from tgm.telegram.catalog import UPDATE_KINDS
 from tgm.webhook.models import Endpoint, StoredUpdate
 
@@ -46,12 +58,14 @@ class Standing:
     kinds: tuple[str, ...] | None
     polled_at: datetime | None
     has_endpoint: bool = False
+    holder: str | None = None
 
 
 class Consumers:
     """Reads and moves cursors. One for the whole process, shared between threads."""
 
     def __init__(self, reader: Engine, writer: Engine) -> None:
+        self.id = str(new_id())
         self._reader = reader
         self._writer = writer
         # How far each program has been handed updates: what it confirms, it has seen. After a
@@ -65,14 +79,21 @@ class Consumers:
         endpoint = exists().where(
             _endpoints.c.consumer_id == table.id, _endpoints.c.bot_id == table.bot_id
         )
-        query = select(table.cursor, table.kinds, table.polled_at, endpoint.label("has_endpoint"))
+        query = select(
+            table.cursor,
+            table.kinds,
+            table.polled_at,
+            table.holder,
+            endpoint.label("has_endpoint"),
+        )
         query = query.where(table.id == place.consumer_id, table.bot_id == place.bot_id)
         with self._reader.connect() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             return None
         chosen = row.kinds and tuple(row.kinds)
-        return Standing(place, row.cursor, chosen, row.polled_at, row.has_endpoint)
+        holder = row.holder and str(row.holder)
+        return Standing(place, row.cursor, chosen, row.polled_at, row.has_endpoint, holder)
 
     def begin(self, key: KnownKey, bot: KnownBot, actor: Actor) -> Standing:
         """Give a new program its place: after every update that is here."""
@@ -100,6 +121,16 @@ class Consumers:
         assert found is not None, "it has just been made"  # noqa: S101
         return found
 
+    def forget(self, standing: Standing) -> None:
+        """Take a program's place away again, as if it had never asked."""
+        table, place = _consumers.c, standing.place
+        with self._writer.begin() as connection:
+            connection.execute(
+                delete(_consumers).where(
+                    table.id == place.consumer_id, table.bot_id == place.bot_id
+                )
+            )
+
     def ask_for(self, standing: Standing, kinds: Sequence[str] | None) -> Standing:
         """Remember which kinds the program wants; None or nothing means the usual ones."""
         wanted = tuple(kinds) if kinds else None
@@ -108,9 +139,33 @@ class Consumers:
         return replace(standing, kinds=wanted)
 
     def seen(self, standing: Standing, now: datetime) -> None:
-        """Note that the program polls; to the minute, since idle polls should cost no commit."""
-        if standing.polled_at is None or now - standing.polled_at >= _POLLED_EVERY:
-            self._write(standing.place, polled_at=now)
+        """Note that the program polls, and polls here.
+
+        To the minute, and once for a program that stays: idle polls should cost no commit.
+        """
+        is_new_here = standing.holder != self.id
+        if is_new_here:
+            with self._lock:
+                # Another process has handed out more than this one knows of.
+                self._handed.pop(standing.place, None)
+        if is_new_here or standing.polled_at is None or now - standing.polled_at >= _POLLED_EVERY:
+            self._write(standing.place, polled_at=now, holder=self.id)
+
+    def let_go(self, standing: Standing) -> None:
+        """End the program's polls at every process: it has a webhook now."""
+        self._write(standing.place, holder=None)
+
+    def taken_away(self, places: Collection[Place]) -> dict[Place, str | None]:
+        """Return the holder of those places whose polls do not count here any more."""
+        table = _consumers.c
+        query = select(table.id, table.bot_id, table.holder).where(
+            table.id.in_({place.consumer_id for place in places}),
+            table.holder.is_distinct_from(self.id),
+        )
+        with self._reader.connect() as connection:
+            rows = connection.execute(query).all()
+        found = {Place(str(row.id), str(row.bot_id)): row.holder for row in rows}
+        return {place: found[place] for place in places if place in found}
 
     def confirm(self, standing: Standing, offset: int) -> Standing:
         """Move past what the program has processed, as Telegram does.

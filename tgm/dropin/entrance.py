@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tgm.dropin import tokens
+from tgm.keys.patterns import LITERAL_ONLY
 from tgm.keys.snapshot import Known, KnownBot
 from tgm.proxy.entrance import Environ, Target
 from tgm.proxy.policy import UnknownBot
@@ -56,19 +57,21 @@ class DropIn:
         return _read(environ).key
 
     def target(self, environ: Environ) -> Target:
-        """Read the undecoded address. Raises NotFound, Forbidden."""
+        """Read the undecoded address. Raises NotFound."""
         address = _read(environ)
         bot_id = str(address.telegram_id)
         if address.is_file:
             return FileTarget(bot_id, file_path(address.tail))
-        method = method_name(address.tail)
-        if method.lower() in {"logout", "close"}:
-            raise Forbidden(_STAYS, method=method)
-        return MethodTarget(bot_id, method, address.query)
+        return MethodTarget(bot_id, method_name(address.tail), address.query)
 
     def bot(self, target: Target, known: Known) -> KnownBot | None:
         """Look the bot up by its number at Telegram."""
         return known.by_telegram_id.get(int(target.bot_id))
+
+    def check(self, method: str) -> None:
+        """Refuse what libraries call to leave a server. Raises Forbidden."""
+        if method.lower() in LITERAL_ONLY:
+            raise Forbidden(_STAYS, method=method)
 
     def refusal(self, error: TgmError) -> TgmError:
         """Return the error in Telegram's words, which libraries search."""

@@ -14,7 +14,8 @@ class Consumer(Base):
     """A program at a bot: an API key with its successors.
 
     It has confirmed every update up to `cursor` (`StoredUpdate.seq`). `kinds` are the
-    allowed_updates it asked for last, None for Telegram's usual ones.
+    allowed_updates it asked for last, None for Telegram's usual ones. `holder` is the process that
+    its polls count at, those that another one holds are over; None once a webhook has ended them.
     """
 
     __tablename__ = "consumers"
@@ -27,3 +28,4 @@ class Consumer(Base):
     kinds: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     polled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    holder: Mapped[ULID | None] = mapped_column(UlidType)

@@ -1,33 +1,35 @@
 """Long polls that wait for updates without holding a thread.
 
 One thread looks after all of them: it is told when an update has been stored, looks by itself for
-those that another process stores, and answers whoever has something, or has waited long enough.
+what happens in other processes, and answers whoever has something, has waited long enough, or may
+not wait any more.
 """
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from tgm.dropin.answers import updates
 from tgm.dropin.consumers import Consumers, Place, Standing
 from tgm.live.channel import HOLD, Line
 from tgm.proxy.answers import ProxyAnswer, own
-from tgm.proxy.served import Note
+from tgm.proxy.served import Note, ServedCall
 from tgm.shared.clock import utcnow
-from tgm.shared.errors import Conflict
+from tgm.shared.errors import Conflict, TgmError
 from tgm.shared.marks import GATEWAY
 
 log = logging.getLogger(__name__)
 
-# How often updates are looked for that another process may have stored.
+# How often it looks for what another process may have stored, begun or changed.
 _LOOK_SECONDS = 0.3
 _TAKEN_OVER = (
     "Conflict: terminated by other getUpdates request; "
     "make sure that only one bot instance is running"
 )
+ENDED_BY_WEBHOOK = "Conflict: terminated by setWebhook request"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Poll:
     standing: Standing
     limit: int
     seconds: float
-    environ: Mapping[str, Any] = field(repr=False)
+    call: ServedCall = field(repr=False)
 
 
 class Parked:
@@ -56,7 +58,7 @@ class Parked:
         self._headers: list[tuple[str, str]] = []
 
     def __iter__(self) -> Iterator[bytes]:
-        hold = self.poll.environ.get(HOLD)
+        hold = self.poll.call.environ.get(HOLD)
         if hold is not None:
             hold(self, whole=True)
             return
@@ -101,6 +103,7 @@ class Polls:
     ) -> None:
         self._consumers = consumers
         self._clock = clock
+        self._looked_at = -math.inf
         self._changed = threading.Condition()
         self._parked: dict[Place, Parked] = {}
         self._woken: set[str] = set()
@@ -192,6 +195,9 @@ class Polls:
 
     def _round(self, parked: list[Parked], woken: set[str]) -> None:
         now = self._clock()
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            parked = self._still_waiting(parked)
         newest = self._consumers.newest({each.poll.standing.place.bot_id for each in parked})
         for each in parked:
             bot_id = each.poll.standing.place.bot_id
@@ -204,3 +210,20 @@ class Polls:
                     continue
             if now >= each.until and self.leave(each):
                 each.give(updates([]))
+
+    def _still_waiting(self, parked: list[Parked]) -> list[Parked]:
+        """Answer those who may not wait any more, and return the others."""
+        elsewhere = self._consumers.taken_away({each.poll.standing.place for each in parked})
+        rest = []
+        for each in parked:
+            place = each.poll.standing.place
+            try:
+                if place in elsewhere:
+                    raise Conflict(ENDED_BY_WEBHOOK if elsewhere[place] is None else _TAKEN_OVER)
+                each.poll.call.check_again()
+            except TgmError as error:
+                if self.leave(each):
+                    each.give(each.poll.call.refusal(error))
+            else:
+                rest.append(each)
+        return rest

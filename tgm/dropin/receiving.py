@@ -13,13 +13,17 @@ from tgm.proxy.served import ServedCall
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict, Forbidden
 from tgm.telegram.catalog import UPDATE_KINDS
-from tgm.webhook import programs
+from tgm.webhook import programs, receiving
 
 MOST_UPDATES = 100
 LONGEST_SECONDS = 50
 _HAS_WEBHOOK = (
     "Conflict: can't use getUpdates method while webhook is active; "
     "use deleteWebhook to delete the webhook first"
+)
+_HANDED_BACK = (
+    "Conflict: this bot has been handed back to another program; "
+    "to receive its updates here again, switch receiving on at the bot's page"
 )
 _FOR_PROGRAMS = (
     "Forbidden: %(method)s is for programs with an API key; "
@@ -41,6 +45,7 @@ class GetUpdates:
         """
         given, now = call.parameters, utcnow()
         standing = begun(self._consumers, call)
+        check_receiving(call)
         if standing.has_endpoint:
             raise Conflict(_HAS_WEBHOOK)
         self._polls.end_other(standing.place)
@@ -57,7 +62,7 @@ class GetUpdates:
         seconds = min(max(number(given, "timeout", 0), 0), LONGEST_SECONDS)
         if found or seconds == 0:
             return updates(found)
-        return self._polls.park(Poll(standing, limit, seconds, call.environ))
+        return self._polls.park(Poll(standing, limit, seconds, call))
 
 
 def begun(consumers: Consumers, call: ServedCall) -> Standing:
@@ -69,11 +74,22 @@ def begun(consumers: Consumers, call: ServedCall) -> Standing:
     if standing is None:
         # First its place, then what comes in: so it misses nothing.
         standing = consumers.begin(key, bot, actor(call))
-        programs.receive(key.team, bot.own_id, actor(call))
-    elif bot.receiving is None:
-        # A person has handed the bot back meanwhile.
-        programs.receive(key.team, bot.own_id, actor(call))
+        try:
+            programs.receive(key.team, bot.own_id, actor(call))
+        except Exception:
+            # Its next call is its first one again, and tries again.
+            consumers.forget(standing)
+            raise
     return standing
+
+
+def check_receiving(call: ServedCall) -> None:
+    """Raise Conflict where a person has handed the bot back since the program's first call.
+
+    A program that goes on asking must not take the bot away from whoever has it now.
+    """
+    if call.bot.receiving is None and receiving.of_bot(call.bot.own_id) is None:
+        raise Conflict(_HANDED_BACK)
 
 
 def actor(call: ServedCall) -> Actor:

@@ -11,8 +11,8 @@ from ulid import ULID
 
 from tgm.dropin.answers import ok
 from tgm.dropin.consumers import HELD_BACK, USUAL, Consumers, Place, Standing
-from tgm.dropin.polls import Polls
-from tgm.dropin.receiving import actor, begun, kinds, number
+from tgm.dropin.polls import ENDED_BY_WEBHOOK, Polls
+from tgm.dropin.receiving import actor, begun, check_receiving, kinds, number
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.served import ServedCall
 from tgm.security.secret import Secret
@@ -25,7 +25,6 @@ _MOST_CONNECTIONS = 100
 _USUAL_CONNECTIONS = 40
 _SECRET_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes"})
-_ENDED = "Conflict: terminated by setWebhook request"
 
 
 class Webhooks:
@@ -44,6 +43,7 @@ class Webhooks:
         if not str(given.get("url") or "").strip():
             return self.delete(call)
         standing = begun(self._consumers, call)
+        check_receiving(call)
         if "allowed_updates" in given:
             standing = self._consumers.ask_for(standing, kinds(given["allowed_updates"]))
         wanted = _wanted(call, standing)
@@ -61,7 +61,8 @@ class Webhooks:
             )
         except Invalid as error:
             raise TgmError("Bad Request: bad webhook: %(why)s", why=error.description) from None
-        self._polls.end_other(standing.place, _ENDED)
+        self._consumers.let_go(standing)
+        self._polls.end_other(standing.place, ENDED_BY_WEBHOOK)
         return ok(b"true", "Webhook was set")
 
     def delete(self, call: ServedCall) -> ProxyAnswer:

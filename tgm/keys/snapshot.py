@@ -108,6 +108,11 @@ class Known:
         """The bots by their number at Telegram."""
         return {bot.telegram_id: bot for bot in self.bots.values()}
 
+    @cached_property
+    def keys_by_id(self) -> Mapping[str, KnownKey]:
+        """The keys by their ids."""
+        return {key.id: key for key in self.keys.values()}
+
 
 class Snapshot:
     """Hands out what is known, never older than half a second."""

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from tgm.audit.service import Actor, record
 from tgm.keys.snapshot import KnownKey, Snapshot
+from tgm.proxy.policy import BadKey
 from tgm.security.credentials import digest, is_api_key
-from tgm.shared.errors import TooManyRequests, Unauthorized
+from tgm.shared.errors import TooManyRequests
 from tgm.shared.ids import parse_id
 from tgm.shared.limits import Limits, LimitState, per_minute, per_seconds
 from tgm.shared.networks import network_of
@@ -19,8 +20,6 @@ from tgm.shared.networks import network_of
 log = logging.getLogger(__name__)
 
 BAD_KEYS_PER_MINUTE = 20
-# One wording for every bad key: which kind it is, only the audit log tells.
-_UNAUTHORIZED = "Unauthorized: the API key is missing, wrong, expired or revoked"
 _LIMITED = "Rate limit exceeded"
 _HOUR = 3600
 
@@ -48,11 +47,11 @@ class Callers:
     def identify(self, shown: str, address: str) -> KnownKey:
         """Return the key that a request from `address` shows.
 
-        Raises Unauthorized for any bad one, RateLimited after too many from one address. A good key
+        Raises BadKey for any bad one, RateLimited after too many from one address. A good key
         is never held up by bad ones.
         """
         if not shown:
-            raise Unauthorized(_UNAUTHORIZED)
+            raise BadKey
         key = self._snapshot.current().keys.get(digest(shown)) if is_api_key(shown) else None
         reason = key.refusal(time.time()) if key is not None else "key_unknown"
         if key is not None and reason is None:
@@ -62,7 +61,7 @@ class Callers:
             raise RateLimited(state)
         if key is not None:
             self._note(key, str(reason), address)
-        raise Unauthorized(_UNAUTHORIZED)
+        raise BadKey
 
     def count(self, key: KnownKey) -> LimitState:
         """Count a call against the key's limit, and tell where it stands."""

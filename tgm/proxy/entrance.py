@@ -26,10 +26,13 @@ class Entrance(Protocol):
         """Return the API key that is shown, "" for none. Raises NotFound."""
 
     def target(self, environ: Environ) -> Target:
-        """Return what is asked for. Raises NotFound, Forbidden."""
+        """Return what is asked for. Raises NotFound."""
 
     def bot(self, target: Target, known: Known) -> KnownBot | None:
         """Return the bot that the target names."""
+
+    def check(self, method: str) -> None:
+        """Raise Forbidden for a method that nobody may call here, whatever the key allows."""
 
     def refusal(self, error: TgmError) -> TgmError:
         """Return the error in the words that are expected here."""
@@ -51,6 +54,9 @@ class Api:
     def bot(self, target: Target, known: Known) -> KnownBot | None:
         """Look the bot up by its id."""
         return known.bots.get(target.bot_id)
+
+    def check(self, method: str) -> None:
+        """Leave it to the key: see `tgm.keys.patterns`."""
 
     def refusal(self, error: TgmError) -> TgmError:
         """Return the error as it is."""

@@ -6,6 +6,7 @@ Idempotency-Key.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,14 +90,12 @@ class Gateway:
 
     def _answer(self, call: Call, key: KnownKey, entrance: Entrance) -> ProxyAnswer:
         environ = call.environ
-        verb = environ["REQUEST_METHOD"]
-        if verb not in {"GET", "POST"}:
-            raise policy.WrongVerb("GET, POST")
         target = entrance.target(environ)
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:
             call.method = "file" if isinstance(target, FileTarget) else "job"
+        policy.check_verb(target, environ["REQUEST_METHOD"])
         call.bot = bot = policy.bot_for(key, entrance.bot(target, self.snapshot.current()))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
@@ -105,18 +104,27 @@ class Gateway:
                 most=self.settings.max_upload_bytes // MEBIBYTE,
             )
         if isinstance(target, FileTarget):
-            policy.check_file(key, verb)
+            policy.check_file(key)
             return files.download(
                 self.telegram, self._token(bot), target, environ, self.settings.telegram_files_dir
             )
         if isinstance(target, JobTarget):
-            policy.check_reading(verb)
             return self.sending.outcome(environ, key, target)
+        entrance.check(call.method)
         policy.check_method(key, target.method)
         server = self.served.get(target.method.lower())
         if server is not None:
             given = parameters.read(environ, target.query, longest=MEBIBYTE)
-            answer = server(ServedCall(key, bot, call.method, given, environ))
+            served = ServedCall(
+                key,
+                bot,
+                call.method,
+                given,
+                environ,
+                check_again=partial(self._check_again, key, bot, target.method),
+                refusal=partial(_refusal, call=call, entrance=entrance),
+            )
+            answer = server(served)
             if answer is not None:
                 return answer
             environ["wsgi.input"].seek(0)
@@ -177,9 +185,12 @@ class Gateway:
     def _forward_later(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, whole_bytes: int
     ) -> ProxyAnswer:
-        """Make a call that may have been held: the bot may have been changed meanwhile."""
-        current = policy.bot_for(key, self.snapshot.current().bots.get(bot.id))
+        """Make a call that may have been held: key and bot may have been changed meanwhile."""
+        current = self._check_again(key, bot, target.method)
         return self._forward(environ, current, target, whole_bytes)
+
+    def _check_again(self, key: KnownKey, bot: KnownBot, method: str) -> KnownBot:
+        return policy.check_again(self.snapshot.current(), key, bot, method, time.time())
 
     def _begin(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, token: str

@@ -5,7 +5,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from tgm.proxy.models import JobState, SendJob
@@ -51,6 +62,7 @@ class NewJob:
     content_type: str
     body: bytes = field(repr=False)
     chat: str
+    messages: int
     token: str | None
     fingerprint: str | None
 
@@ -61,8 +73,8 @@ class Due:
 
     seq: int
     bot_id: str
-    method: str
     chat: str
+    messages: int
 
 
 class Jobs:
@@ -91,10 +103,7 @@ class Jobs:
                     raise Invalid(_OTHER)
                 if made is not None:
                     return str(made.id)
-            count = select(func.count()).where(
-                _columns.bot_id == job.bot_id, _columns.state.in_(_OPEN)
-            )
-            if (connection.scalar(count) or 0) >= self._most_open:
+            if (connection.scalar(_count(job.bot_id)) or 0) >= self._most_open:
                 raise TooManyRequests(_FULL, most=self._most_open, retry_after=60)
             job_id = str(new_id())
             values = {**vars(job), "id": job_id, "created_at": now, "due_at": now, "tries": 0}
@@ -112,6 +121,11 @@ class Jobs:
         with self._reader.connect() as connection:
             return connection.execute(query).one_or_none()
 
+    def count(self, bot_id: str) -> int:
+        """Return how many of a bot's calls have not come to their end."""
+        with self._reader.connect() as connection:
+            return connection.scalar(_count(bot_id)) or 0
+
     def bots(self) -> list[str]:
         """Return the bots that have something queued."""
         query = select(_columns.bot_id).where(_columns.state == JobState.QUEUED).distinct()
@@ -127,7 +141,7 @@ class Jobs:
             .group_by(_columns.chat)
         )
         query = (
-            select(_columns.seq, _columns.bot_id, _columns.method, _columns.chat)
+            select(_columns.seq, _columns.bot_id, _columns.chat, _columns.messages)
             .where(_columns.seq.in_(heads), _columns.state == JobState.QUEUED)
             .where(_columns.due_at <= now)
             .order_by(_columns.seq)
@@ -135,7 +149,7 @@ class Jobs:
         )
         with self._reader.connect() as connection:
             return [
-                Due(row.seq, str(row.bot_id), row.method, row.chat)
+                Due(row.seq, str(row.bot_id), row.chat, row.messages)
                 for row in connection.execute(query)
             ]
 
@@ -231,6 +245,10 @@ class Jobs:
                 return
         with self._writer.begin() as connection:
             connection.execute(update(_table).where(found).values(error=error, **_end(after, now)))
+
+
+def _count(bot_id: str) -> Select[Any]:
+    return select(func.count()).where(_columns.bot_id == bot_id, _columns.state.in_(_OPEN))
 
 
 def _end(state: JobState, now: datetime) -> dict[str, Any]:

@@ -103,8 +103,9 @@ class SendJob(Base):
     Calls to one `chat` of a bot ("" where none is named) are made in the order of `seq`, those
     that wait not before `due_at`. One that is `sending` belongs to the process `lease_owner` until
     `leased_until`; a dead one's becomes `unknown`, since Telegram may have acted. `consumer_id`
-    stands for the program, so that a key's successors see it. `token` and `fingerprint` are those
-    of its Idempotency-Key. `body` goes at the end; `status` and `answer` are Telegram's.
+    stands for the program, so that a key's successors see it. `messages` is how many the call
+    sends. `token` and `fingerprint` are those of its Idempotency-Key. `body` goes at the end;
+    `status` and `answer` are Telegram's.
     """
 
     __tablename__ = "send_jobs"
@@ -126,6 +127,7 @@ class SendJob(Base):
     content_type: Mapped[str] = mapped_column(String)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     chat: Mapped[str] = mapped_column(String(64))
+    messages: Mapped[int] = mapped_column(Integer)
     token: Mapped[str | None] = mapped_column(String(64))
     fingerprint: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(8))

@@ -9,7 +9,7 @@ import re
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tgm.shared.errors import TooManyRequests
 from tgm.shared.notes import Notes
@@ -19,6 +19,8 @@ PER_CHAT = 1
 PER_GROUP = 20
 SECOND = 1.0
 MINUTE = 60.0
+# As many as Telegram takes in one call.
+MOST_AT_ONCE = 100
 
 _TOO_MANY = "Too Many Requests: retry after %(seconds)s"
 _GROUP = re.compile(r"-\d+|@.*", re.ASCII)
@@ -38,12 +40,14 @@ class PaceReached(TooManyRequests):
 @dataclass(eq=False)
 class Slot:
     """A call's turn. `at` may still be put off, since Telegram may ask for a pause meanwhile;
-    after `until` its caller does not wait for it any more."""
+    after `until` its caller does not wait for it any more. `others` stand for the further messages
+    of a call that sends several: nobody waits for those."""
 
     bot_id: str
     chat: str | None
     at: float
     until: float
+    others: list["Slot"] = field(default_factory=list, repr=False)
 
 
 @dataclass
@@ -74,14 +78,17 @@ class Pace:
         bot_id: str,
         *,
         patience: float,
-        is_message: bool = True,
+        messages: int = 1,
         chat: str | None = None,
     ) -> Slot:
         """Return the next free turn, at `now` or at most `patience` seconds later.
 
         A call that sends no message waits only while Telegram has asked for a pause. Messages to
-        one chat leave in the order in which they came. Raises PaceReached; nothing is taken then.
+        one chat leave in the order in which they came; one that sends several leaves as a whole,
+        and what follows waits for as long as if they had come one by one. Raises PaceReached;
+        nothing is taken then.
         """
+        messages = min(messages, MOST_AT_ONCE)
         with self._lock:
             bot = self._bots.setdefault(bot_id, _Bot())
             _forget(bot, now)
@@ -90,22 +97,20 @@ class Pace:
                     bot.pause_until, self._pauses.get(_NOTED, bot_id) or -math.inf
                 )
             at = max(now, bot.pause_until)
-            if is_message:
+            if messages:
                 if chat is not None:
                     same = bot.chats.get(chat, [])
                     del same[: bisect_left(same, now - MINUTE, key=_at)]
-                    at = _after_chat(same, at, is_group(chat))
-                at = _gap(bot.slots, at)
+                    at = _after_chat(same, at, is_group(chat), messages)
+                at = _gap(bot.slots, at, min(messages, PER_BOT))
             if at - now > patience:
                 raise PaceReached(at - now)
-            slot = Slot(bot_id, chat if is_message else None, at, now + patience)
-            if not is_message:
+            slot = Slot(bot_id, chat if messages else None, at, now + patience)
+            if not messages:
                 if at > now:
                     bot.other.append(slot)
                 return slot
-            insort(bot.slots, slot, key=_at)
-            if chat is not None:
-                bot.chats.setdefault(chat, []).append(slot)
+            _enter(bot, slot, messages)
             return slot
 
     def give_back(self, slot: Slot) -> None:
@@ -115,8 +120,9 @@ class Pace:
             if bot is None:
                 return
             for slots in (bot.slots, bot.other, bot.chats.get(slot.chat or "", [])):
-                if slot in slots:
-                    slots.remove(slot)
+                for each in (slot, *slot.others):
+                    if each in slots:
+                        slots.remove(each)
 
     def pause(self, now: float, bot_id: str, seconds: float) -> None:
         """Let nothing leave for `seconds`: Telegram has said so. What waits keeps its distances."""
@@ -129,7 +135,8 @@ class Pace:
             if not waiting:
                 return
             later = bot.pause_until - min(slot.at for slot in waiting)
-            for slot in waiting:
+            moving = {id(each): each for slot in waiting for each in (slot, *slot.others)}
+            for slot in moving.values():
                 slot.at += max(0.0, later)
 
     def paused_for(self, now: float, bot_id: str) -> float:
@@ -158,20 +165,38 @@ def _at(slot: Slot) -> float:
     return slot.at
 
 
-def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool) -> float:
+def _enter(bot: _Bot, slot: Slot, messages: int) -> None:
+    """Write a turn down. For the bot all its messages leave at once; to its chat, as is published,
+    one each second."""
+    same = None if slot.chat is None else bot.chats.setdefault(slot.chat, [])
+    insort(bot.slots, slot, key=_at)
+    if same is not None:
+        same.append(slot)
+    for number in range(1, messages):
+        if number < PER_BOT:
+            slot.others.append(replace(slot, others=[]))
+            insort(bot.slots, slot.others[-1], key=_at)
+        if same is not None:
+            slot.others.append(replace(slot, at=slot.at + number * SECOND, others=[]))
+            same.append(slot.others[-1])
+
+
+def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool, messages: int) -> float:
     if len(slots) >= PER_CHAT:
         at = max(at, slots[-PER_CHAT].at + SECOND)
-    if is_a_group and len(slots) >= PER_GROUP:
-        at = max(at, slots[-PER_GROUP].at + MINUTE)
+    room = max(1, PER_GROUP - messages + 1)
+    if is_a_group and len(slots) >= room:
+        at = max(at, slots[-room].at + MINUTE)
     return at
 
 
-def _gap(slots: Sequence[Slot], at: float) -> float:
-    """Return the first time from `at` on at which one more fits in among them."""
-    first = max(0, bisect_left(slots, at - SECOND, key=_at) - PER_BOT)
-    for begin in range(first, len(slots) - PER_BOT + 1):
-        # As many as may leave within a second: one more must be a second away from either end.
-        left, right = slots[begin].at, slots[begin + PER_BOT - 1].at
+def _gap(slots: Sequence[Slot], at: float, messages: int) -> float:
+    """Return the first time from `at` on at which so many more fit in among them."""
+    full = PER_BOT - messages + 1
+    first = max(0, bisect_left(slots, at - SECOND, key=_at) - full)
+    for begin in range(first, len(slots) - full + 1):
+        # No room beside as many as these: they must be a second away from either end.
+        left, right = slots[begin].at, slots[begin + full - 1].at
         if right >= at + SECOND:
             break
         if max(right, at) < min(left, at) + SECOND:

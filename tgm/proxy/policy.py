@@ -1,8 +1,8 @@
 """May this key call this method of this bot? Pure rules, no input or output."""
 
-from tgm.keys.snapshot import KnownBot, KnownKey
-from tgm.proxy.target import BOT_NOT_FOUND
-from tgm.shared.errors import Forbidden, NotFound, TgmError
+from tgm.keys.snapshot import Known, KnownBot, KnownKey
+from tgm.proxy.target import BOT_NOT_FOUND, FileTarget, JobTarget, MethodTarget
+from tgm.shared.errors import Forbidden, NotFound, TgmError, Unauthorized
 
 
 class WrongVerb(TgmError):
@@ -13,6 +13,13 @@ class WrongVerb(TgmError):
     def __init__(self, allow: str) -> None:
         self.allow = allow
         super().__init__("Method Not Allowed: use %(verbs)s", verbs=allow.replace(", ", " or "))
+
+
+class BadKey(Unauthorized):
+    """One wording for every bad key: which kind it is, only the audit log tells."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized: the API key is missing, wrong, expired or revoked")
 
 
 class UnknownBot(NotFound):
@@ -42,17 +49,30 @@ def check_method(key: KnownKey, method: str) -> None:
         )
 
 
-def check_file(key: KnownKey, verb: str) -> None:
-    """Raise Forbidden where the key may not download: whoever may not ask for a path, may not.
+def check_again(known: Known, key: KnownKey, bot: KnownBot, method: str, now: float) -> KnownBot:
+    """Return the bot as it is now, for a call that has waited since it was let in.
 
-    Raises WrongVerb for anything but GET.
+    Raises BadKey where its key works no more at `now` (epoch seconds), and what `bot_for` and
+    `check_method` raise. A person, who has no key, has been looked at by others.
     """
-    check_reading(verb)
+    if key.consumer_id:
+        found = known.keys_by_id.get(key.id)
+        if found is None or found.refusal(now) is not None:
+            raise BadKey
+        key = found
+    current = bot_for(key, known.bots.get(bot.id))
+    check_method(key, method)
+    return current
+
+
+def check_file(key: KnownKey) -> None:
+    """Raise Forbidden where the key may not download: whoever may not ask for a path, may not."""
     if not key.may_call("getfile"):
         raise Forbidden("Forbidden: files need the method getFile, not allowed for this API key")
 
 
-def check_reading(verb: str) -> None:
-    """Raise WrongVerb for anything but GET."""
-    if verb != "GET":
-        raise WrongVerb("GET")
+def check_verb(target: MethodTarget | FileTarget | JobTarget, verb: str) -> None:
+    """Raise WrongVerb where the address does not take it: a file or a job can only be read."""
+    allow = ("GET", "POST") if isinstance(target, MethodTarget) else ("GET",)
+    if verb not in allow:
+        raise WrongVerb(", ".join(allow))

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Protocol
 
 from tgm.keys.snapshot import KnownBot, Snapshot
-from tgm.proxy import sends
 from tgm.proxy.jobs import Due, Jobs
 from tgm.proxy.making import Maker
 from tgm.proxy.pace import Pace, PaceReached, Slot
@@ -122,7 +121,7 @@ class Sender:
                 self._room.clock(),
                 bot.id,
                 patience=_AHEAD_SECONDS if bot.keeps_pace else 0,
-                is_message=bot.keeps_pace and sends.is_message(due.method),
+                messages=due.messages if bot.keeps_pace else 0,
                 chat=due.chat or None,
             )
         except PaceReached:

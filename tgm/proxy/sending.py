@@ -3,6 +3,7 @@
 from typing import Any
 
 from sqlalchemy import Engine
+from ulid import ULID
 
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import forward, jobanswers, sends
@@ -80,10 +81,12 @@ class Sending:
 
     def turn(self, environ: Environ, bot: KnownBot, target: MethodTarget, wait: float) -> Slot:
         """Return the turn of a call to a bot that keeps its pace. Raises PaceReached."""
-        is_message = sends.is_message(target.method)
-        chat = sends.chat_of(environ, target.query) if is_message else None
-        now = self.room.clock()
-        return self.pace.take(now, bot.id, patience=wait, is_message=is_message, chat=chat)
+        chat, messages = None, 0
+        if sends.is_message(target.method):
+            chat, messages = sends.addressed(environ, target)
+        return self.pace.take(
+            self.room.clock(), bot.id, patience=wait, messages=messages, chat=chat
+        )
 
     def hold(self, held: Held) -> ProxyAnswer:
         """Return the answer to a call, or one that is given when its turn has come."""
@@ -113,7 +116,7 @@ class Sending:
 
         Raises TgmError where it is too large, TooManyRequests where too many wait.
         """
-        chat = sends.chat_of(environ, target.query)
+        chat, messages = sends.addressed(environ, target)
         body = forward.Body(environ)
         if body.length > MOST_QUEUED_BYTES:
             raise TgmError(_TOO_LARGE, code=413, most=MOST_QUEUED_BYTES // MEBIBYTE)
@@ -132,12 +135,17 @@ class Sending:
             content_type=content_type,
             body=content,
             chat=chat or "",
+            messages=messages,
             token=token,
             fingerprint=asked,
         )
         job_id = self._jobs.add(job, utcnow())
         self._sender.wake()
         return jobanswers.accepted(environ, bot.id, job_id)
+
+    def queued(self, bot_id: ULID) -> int:
+        """Return how many queued calls of a bot are still to be made, or under way."""
+        return self._jobs.count(str(bot_id))
 
     def outcome(self, environ: Environ, key: KnownKey, target: JobTarget) -> ProxyAnswer:
         """Tell how a program's job stands. Raises NotFound, for another program's job too."""

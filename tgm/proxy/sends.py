@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
 from tgm.proxy import pace, parameters
 from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.target import MethodTarget
 from tgm.settings import MEBIBYTE
 
 DEFAULT_WAIT = 10.0
@@ -24,11 +25,20 @@ _NOT_QUEUED = frozenset({"deletewebhook"})
 # Of a large form only the beginning is read: libraries put the fields before the files.
 _START_BYTES = 64 * 1024
 # With bounds, so that no body takes long to search.
-_FIELD = re.compile(
-    rb'content-disposition:[^\r\n]{0,200}\bname=(?:"chat_id"|chat_id(?=[\s;]))[^\r\n]{0,200}\r\n'
-    rb"(?:[^\r\n]{1,200}\r\n){0,5}\r\n([^\r\n]{1,64})\r\n",
-    re.IGNORECASE,
+_FIELD = (
+    rb'content-disposition:[^\r\n]{0,200}\bname=(?:"%(name)b"|%(name)b(?=[\s;]))[^\r\n]{0,200}\r\n'
+    rb"(?:[^\r\n]{1,200}\r\n){0,5}\r\n([^\r\n]{1,%(most)d})\r\n"
 )
+# What holds one entry for each message, by the methods that send several.
+_SEVERAL = {
+    "sendmediagroup": "media",
+    "copymessages": "message_ids",
+    "forwardmessages": "message_ids",
+}
+_FIELDS = {
+    name: re.compile(_FIELD % {b"name": name.encode(), b"most": most}, re.IGNORECASE)
+    for name, most in {"chat_id": 64, "media": 65_535, "message_ids": 4096}.items()
+}
 _PREFERENCE = re.compile(r'\s*([A-Za-z-]+)\s*(?:=\s*"?([^";]*)"?)?\s*(?:;.*)?', re.DOTALL)
 
 
@@ -64,7 +74,7 @@ def preferences(environ: Mapping[str, Any]) -> Preferences:
 def is_message(method: str) -> bool:
     """Tell whether a call of `method`, in any case, counts as a message for Telegram's pace.
 
-    Each call counts once, albums too; edits do not count, since nothing is published about them.
+    Edits do not count, since nothing is published about them.
     """
     name = method.lower()
     return name.startswith(_MESSAGES) and name not in _NO_MESSAGES
@@ -76,25 +86,44 @@ def may_queue(method: str) -> bool:
     return name.startswith(_QUEUED) and name not in _NOT_QUEUED
 
 
-def chat_of(environ: Mapping[str, Any], query: str) -> str | None:
-    """Return the chat that a call names, None where none is found. Rewinds the body before and
-    after."""
-    body = environ["wsgi.input"]
-    body.seek(0)
+def addressed(environ: Mapping[str, Any], target: MethodTarget) -> tuple[str | None, int]:
+    """Return the chat that a call names, None where none is found, and how many messages it sends.
+
+    Rewinds the body before and after.
+    """
+    several = _SEVERAL.get(target.method.lower())
+    environ["wsgi.input"].seek(0)
     try:
-        if "multipart" in str(environ.get("CONTENT_TYPE", "")).lower():
-            text = environ.get("CONTENT_LENGTH") or "0"
-            length = int(text) if text.isdecimal() else 0
-            # Not parsed: that would copy the files.
-            start = body.read(length if length <= MEBIBYTE else _START_BYTES)
-            found = _FIELD.search(start)
-            if found is not None:
-                return pace.chat_of(found[1].decode("utf-8", "replace"))
-            return pace.chat_of(dict(parse_qsl(query)).get("chat_id"))
-        given = parameters.read(environ, query, longest=MEBIBYTE)
-        return pace.chat_of(given.get("chat_id"))
+        given = _fields(environ, target.query, ("chat_id", several) if several else ("chat_id",))
     finally:
-        body.seek(0)
+        environ["wsgi.input"].seek(0)
+    count = 1 if is_message(target.method) else 0
+    return pace.chat_of(given.get("chat_id")), _length(given.get(several)) if several else count
+
+
+def _fields(environ: Mapping[str, Any], query: str, names: Sequence[str]) -> dict[str, Any]:
+    if "multipart" not in str(environ.get("CONTENT_TYPE", "")).lower():
+        return parameters.read(environ, query, longest=MEBIBYTE)
+    text = environ.get("CONTENT_LENGTH") or "0"
+    length = int(text) if text.isdecimal() else 0
+    # Not parsed: that would copy the files.
+    start = environ["wsgi.input"].read(length if length <= MEBIBYTE else _START_BYTES)
+    found: dict[str, Any] = dict(parse_qsl(query))
+    for name in names:
+        field = _FIELDS[name].search(start)
+        if field is not None:
+            found[name] = field[1].decode("utf-8", "replace")
+    return found
+
+
+def _length(listed: object) -> int:
+    """Return how many a list has, which a form carries as JSON; 1 for what is none."""
+    if isinstance(listed, str):
+        try:
+            listed = json.loads(listed)
+        except (ValueError, RecursionError):
+            return 1
+    return max(1, len(listed)) if isinstance(listed, list) else 1
 
 
 def asked_pause(answer: ProxyAnswer) -> float | None:

@@ -29,7 +29,8 @@ from tgm.webhook.receptions import Receptions
 log = logging.getLogger(__name__)
 
 LATEST = timedelta(seconds=10)
-"""After delivery: how long after intake a press is answered at the latest."""
+"""After delivery: how long after intake a press is answered at the latest. Programs that answer
+presses themselves have that long in any case."""
 _THREADS = 8
 # Telegram refuses to answer a press that is older.
 _TOO_LATE = timedelta(seconds=60)
@@ -97,7 +98,7 @@ class Acknowledger:
         with self._lock:
             is_waiting = update_seq in self._waiting
         if is_waiting:
-            self._jobs.put(lambda: self._end(update_seq))
+            self._jobs.put(lambda: self._after(update_seq))
 
     def answered(self, callback_id: str) -> None:
         """Hear that a receiver has answered a press itself."""
@@ -108,8 +109,9 @@ class Acknowledger:
         with self._lock:
             waiting = dict(self._waiting)
         due = {seq for seq, press in waiting.items() if press.received_at + LATEST <= now}
-        if len(due) < len(waiting):
-            due.update(self._delivered(waiting.keys() - due))
+        rest = waiting.keys() - due
+        for seq in self._delivered(rest) if rest else ():
+            self._jobs.put(lambda seq=seq: self._after(seq))  # type: ignore[misc]
         for seq in due:
             self._jobs.put(lambda seq=seq: self._end(seq))  # type: ignore[misc]
 
@@ -150,6 +152,15 @@ class Acknowledger:
             press = self._waiting.get(seq)
         # None: its delivery was quicker than this.
         if press is not None and self._wanted(press) is not Acknowledge.AFTER_DELIVERY:
+            self._end(seq)
+
+    def _after(self, seq: int) -> None:
+        with self._lock:
+            press = self._waiting.get(seq)
+        reception = None if press is None else self._receptions.of_bot(press.bot_id)
+        # Libraries often confirm an update before they answer the press in it, with words of their
+        # own. A bare answer of TGM's would take those away.
+        if reception is not None and not reception.leaves_presses:
             self._end(seq)
 
     def _end(self, seq: int) -> None:

@@ -8,7 +8,7 @@ from ulid import ULID
 from tgm.audit.service import Actor
 from tgm.bots import service as bots
 from tgm.database import writing
-from tgm.extensions import db
+from tgm.extensions import db, runtime
 from tgm.telegram.errors import TelegramRefused
 from tgm.webhook import receiving
 from tgm.webhook.models import OPEN, Delivery, Endpoint, StoredUpdate
@@ -18,12 +18,14 @@ _STEP = 500
 
 @dataclass(frozen=True)
 class Held:
-    """How much there is of a bot's. `undelivered` deliveries would never reach their receiver."""
+    """How much there is of a bot's. `undelivered` deliveries would never reach their receiver, and
+    `queued` calls would never be made."""
 
     endpoints: int
     updates: int
     deliveries: int
     undelivered: int
+    queued: int = 0
 
 
 def held(team_id: ULID, bot_id: ULID) -> Held:
@@ -39,6 +41,7 @@ def held(team_id: ULID, bot_id: ULID) -> Held:
         updates=count(StoredUpdate.seq, StoredUpdate.bot_id == bot_id),  # type: ignore[arg-type]
         deliveries=count(Delivery.seq, mine),  # type: ignore[arg-type]
         undelivered=count(Delivery.seq, mine, Delivery.state.in_(OPEN)),  # type: ignore[arg-type]
+        queued=runtime.sending.queued(bot_id),
     )
 
 

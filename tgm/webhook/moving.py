@@ -123,7 +123,7 @@ def situation(move: Move) -> str:
     if move.step is Step.LEAVING:
         said = f"The bot is still at {old}"
     else:
-        said = f"The bot has left {old} and is not at {new} yet"
+        said = f"The bot is not at {new} yet, where its calls go already"
     if move.problem_text:
         said += f": {move.problem_text}"
     if move.problem == Problem.WAIT:

@@ -13,12 +13,16 @@ from tgm.webhook.models import Acknowledge, Reception
 
 @dataclass(frozen=True)
 class KnownReception:
-    """A reception as the way in needs it."""
+    """A reception as the way in needs it.
+
+    `leaves_presses` to the programs that answer them themselves, as far as nobody chose otherwise.
+    """
 
     bot_id: str
     path_digest: str | None = field(repr=False)
     secret_digest: str | None = field(repr=False)
     acknowledge: Acknowledge
+    leaves_presses: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,13 @@ class Receptions:
         with self._engine.connect() as connection:
             rows = connection.execute(select(Reception.__table__)).all()
         found = [
-            KnownReception(str(row.bot_id), row.path_digest, row.secret_digest, row.acknowledge)
+            KnownReception(
+                str(row.bot_id),
+                row.path_digest,
+                row.secret_digest,
+                row.acknowledge,
+                row.acknowledge is Acknowledge.AFTER_DELIVERY and not row.is_acknowledge_chosen,
+            )
             for row in rows
         ]
         by_path = {each.path_digest: each for each in found if each.path_digest is not None}
