@@ -1,13 +1,21 @@
 """What Telegram posts is answered 200 when it is on disk, and never otherwise."""
 
 import json
+import re
+import socket
+import struct
+import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from select import select as select_sockets
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, select
+from werkzeug.test import EnvironBuilder
 
 from tests.fakes.serving import Got, Served
 from tests.fakes.telegram import TOKEN, FakeTelegram
@@ -18,6 +26,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.database import WRITER
 from tgm.extensions import db, runtime
+from tgm.live.channel import HOLD
 from tgm.webhook import receiving
 from tgm.webhook.models import StoredUpdate
 
@@ -174,3 +183,108 @@ def test_the_path_token_stays_out_of_the_log(
     sender.post(an_update(1), secret="wrong")
     assert sender.path.rpartition("/")[2] not in caplog.text
     assert sender.secret not in caplog.text
+
+
+class Held:
+    """The database's writer, in somebody else's hands until the end of the block."""
+
+    def __enter__(self) -> None:
+        self._transaction = db.engines[WRITER].begin()
+        self._transaction.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._transaction.__exit__(*error)
+
+
+def request_of(sender: Sender, raw: bytes) -> bytes:
+    head = f"POST {sender.path} HTTP/1.1\r\nHost: tgm\r\n{SECRET}: {sender.secret}\r\n"
+    return head.encode() + b"Content-Length: %d\r\n\r\n%s" % (len(raw), raw)
+
+
+def answered(connection: socket.socket) -> bytes:
+    """Read one answer of the kind that is given here: its body ends with a brace."""
+    got = b""
+    while b"}" not in got:
+        got += connection.recv(4096) or pytest.fail(f"closed after {got!r}")
+    return got
+
+
+@pytest.mark.given(THREADS="4", WEBHOOK_BASE_URL="https://tgm.example.com")
+def test_no_thread_waits_for_the_commit(sender: Sender) -> None:
+    with ExitStack() as stack:
+        callers = [
+            stack.enter_context(socket.create_connection(sender.served.address, timeout=30))
+            for _ in range(12)
+        ]
+        with Held():
+            for number, caller in enumerate(callers):
+                caller.sendall(request_of(sender, an_update(number)))
+            # More wait than there are threads: this one would be answered after them.
+            assert sender.post(b"{").status == 400
+            assert stored() == []
+            ready, _, _ = select_sockets(callers, [], [], 0)
+            assert ready == [], "nobody is told before it is on disk"
+        assert {answered(caller)[:15] for caller in callers} == {b"HTTP/1.1 200 OK"}
+        assert sorted(stored()) == sorted(an_update(number) for number in range(12))
+        # The connections go on.
+        callers[0].sendall(request_of(sender, an_update(12)))
+        assert answered(callers[0]).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_caller_who_has_gone_costs_nobody_anything(sender: Sender) -> None:
+    with Held():
+        for number in range(4):
+            with socket.create_connection(sender.served.address) as caller:
+                caller.sendall(request_of(sender, an_update(number)))
+                if number % 2:
+                    # So it is broken off instead of ended.
+                    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert sender.post(an_update(9)).status == 200
+    assert an_update(9) in stored()
+
+
+def test_updates_sent_in_a_row_are_answered_in_their_order(sender: Sender) -> None:
+    with socket.create_connection(sender.served.address, timeout=30) as caller:
+        caller.sendall(
+            b"".join(request_of(sender, an_update(number)) for number in (3, 1, 2))
+            + request_of(sender, b"{")
+        )
+        got = b""
+        while got.count(b"HTTP/1.1") < 4 or not got.endswith(b"}"):
+            got += caller.recv(4096)
+    assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"200", b"200", b"400"]
+    assert stored() == [an_update(number) for number in (3, 1, 2)]
+
+
+def test_another_server_gets_the_answer_when_it_is_on_disk(sender: Sender, app: Flask) -> None:
+    client = app.test_client()
+    got = client.post(sender.path, data=an_update(1), headers={SECRET: sender.secret})
+    assert (got.status_code, got.json) == (200, {"ok": True})
+    assert stored() == [an_update(1)]
+
+
+class FarBehind:
+    """A connection whose reader has left its answers unread."""
+
+    unsent = 1024 * 1024
+
+    def __init__(self) -> None:
+        self.dropped = threading.Event()
+
+    def drop(self) -> None:
+        self.dropped.set()
+
+
+def test_a_caller_that_does_not_read_is_not_waited_for(sender: Sender, app: Flask) -> None:
+    raw, line, held = an_update(1), FarBehind(), []
+    environ = {
+        **EnvironBuilder(path=sender.path, method="POST", data=raw).get_environ(),
+        "HTTP_X_TELEGRAM_BOT_API_SECRET_TOKEN": sender.secret,
+        HOLD: lambda each, *, whole: held.append((each, whole)),
+    }
+    assert list(runtime.relay.intake.handle(environ).body) == []
+    [(awaited, is_whole)] = held
+    assert is_whole
+    awaited.attach(line)
+    assert line.dropped.wait(10)
+    assert stored() == [raw]

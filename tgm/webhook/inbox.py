@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -48,36 +48,51 @@ class Stored:
     received_at: datetime
 
 
+Told = Callable[[int, str | None], None]
+"""Hears how many updates were new, once they are on disk, or why they are not stored."""
+
+
 @dataclass(eq=False)
 class _Parcel:
-    """What one caller wants stored, and what became of it: `count` are new, or `failure` tells why
-    it is not stored.
-
-    A plain lock that opens is a tenth of a Future's work, and each update waits on one.
-    """
+    """What one caller wants stored, and who is told what became of it."""
 
     bot_id: str
     items: Sequence[tuple[bytes, Facts]]
     received_at: datetime
-    count: int = 0
-    failure: str | None = None
-    _closed: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self._closed.acquire()
+    tell: Told
 
     def end(self, count: int = 0, failure: str | None = None) -> None:
-        """Let the caller go on."""
-        self.count, self.failure = count, failure
+        """Tell. Whoever listens cannot undo what is stored, nor keep others from hearing."""
+        try:
+            self.tell(count, failure)
+        except Exception:
+            log.exception("what became of an update could not be told")
+
+
+class _Waiting:
+    """Lets one thread wait until it is told.
+
+    A plain lock that opens is a tenth of a Future's work, and each update may wait on one.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._failure: str | None = None
+        self._closed = threading.Lock()
+        self._closed.acquire()
+
+    def end(self, count: int, failure: str | None) -> None:
+        """Let the thread go on."""
+        self._count, self._failure = count, failure
         self._closed.release()
 
     def wait(self) -> int:
         """Return how many were new, once they are on disk. Raises NotStored."""
         if not self._closed.acquire(timeout=_PATIENCE_SECONDS):
             raise NotStored("the database did not answer in time")
-        if self.failure is not None:
-            raise NotStored(self.failure)
-        return self.count
+        if self._failure is not None:
+            raise NotStored(self._failure)
+        return self._count
 
 
 class Inbox:
@@ -106,7 +121,23 @@ class Inbox:
 
         Raises NotStored.
         """
-        parcel = _Parcel(str(bot_id), items, received_at)
+        waiting = _Waiting()
+        self.hand_over(bot_id, items, received_at, waiting.end)
+        return waiting.wait()
+
+    def hand_over(
+        self,
+        bot_id: str,
+        items: Sequence[tuple[bytes, Facts]],
+        received_at: datetime,
+        tell: Told,
+    ) -> None:
+        """Have updates of one bot stored, all or none, without waiting for it.
+
+        `tell` is called once, in the writing thread: it must be quick. Raises NotStored, and then
+        calls nobody.
+        """
+        parcel = _Parcel(str(bot_id), items, received_at, tell)
         with self._lock:
             if self._is_stopped:
                 raise NotStored("TGM is stopping")
@@ -114,7 +145,6 @@ class Inbox:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="tgm-inbox", daemon=True)
                 self._thread.start()
-        return parcel.wait()
 
     def stop(self) -> None:
         """Store what waits, then take nothing more."""
