@@ -53,7 +53,10 @@ def configure(app: Flask, settings: Settings) -> None:
         connect["check_same_thread"] = False
     shared = {"connect_args": connect, "pool_pre_ping": not is_sqlite}
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 10, "max_overflow": 20, **shared}
+    # A thread may read by two connections at once: were SQLite's limited, threads that have one each
+    # would wait for one another. PostgreSQL itself limits them.
+    most = -1 if is_sqlite else 20
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 10, "max_overflow": most, **shared}
     app.config["SQLALCHEMY_BINDS"] = {
         WRITER: {"url": url, "pool_size": 1 if is_sqlite else 10, "max_overflow": 0, **shared}
     }

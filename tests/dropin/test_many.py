@@ -45,6 +45,20 @@ def program(served: Served, bot: Bot, make_key: Callable[..., str]) -> Programs:
     return make
 
 
+def test_many_programs_may_come_for_the_first_time_at_once(
+    program: Programs, telegram: FakeTelegram
+) -> None:
+    programs = [program() for _ in range(80)]
+    may_go_on = threading.Event()
+    telegram.always("deleteWebhook", reply({"ok": True, "result": True}, gate=may_go_on))
+    with ThreadPoolExecutor(len(programs)) as pool:
+        got = [pool.submit(ask, each) for each in programs]
+        # Each has a connection to the database now, and none may have to wait for another one.
+        wait_until(lambda: len(telegram.calls("deleteWebhook")) >= 30, "they have come")
+        may_go_on.set()
+        assert [each.result(PATIENCE).status for each in got] == [200] * len(programs)
+
+
 def feed(inbox: Inbox, bot_id: str, updates: Sequence[tuple[int, int]]) -> None:
     """Let updates come in, a few at a time."""
     chance, rest = random.Random(12), list(updates)

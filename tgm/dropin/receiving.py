@@ -13,7 +13,7 @@ from tgm.proxy.served import ServedCall
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict, Forbidden
 from tgm.telegram.catalog import UPDATE_KINDS
-from tgm.webhook import programs, receiving
+from tgm.webhook import programs
 
 MOST_UPDATES = 100
 LONGEST_SECONDS = 50
@@ -88,7 +88,7 @@ def check_receiving(call: ServedCall) -> None:
 
     A program that goes on asking must not take the bot away from whoever has it now.
     """
-    if call.bot.receiving is None and receiving.of_bot(call.bot.own_id) is None:
+    if call.bot.receiving is None and not programs.is_received(call.bot.own_id):
         raise Conflict(_HANDED_BACK)
 
 

@@ -40,6 +40,26 @@ def receive(team_id: ULID, bot_id: ULID, actor: Actor, kinds: Collection[str] = 
     does so only for those that stay unanswered. Telegram is asked for `kinds`, too. Raises as
     `receiving.switch_on` does.
     """
+    try:
+        _receive(team_id, bot_id, actor, kinds)
+    finally:
+        _give_back()
+
+
+def is_received(bot_id: ULID) -> bool:
+    """Tell whether TGM receives the bot's updates."""
+    try:
+        return receiving.of_bot(bot_id) is not None
+    finally:
+        _give_back()
+
+
+def _give_back() -> None:
+    # A program may wait for its turn from here on: the connection is needed by others meanwhile.
+    db.session.rollback()
+
+
+def _receive(team_id: ULID, bot_id: ULID, actor: Actor, kinds: Collection[str]) -> None:
     reception = receiving.of_bot(bot_id)
     if reception is None:
         reception = receiving.switch_on(team_id, bot_id, actor=actor)
