@@ -34,7 +34,7 @@ from tgm.worker.loop import Job, Loop
 log = logging.getLogger(__name__)
 
 # With more callers than threads, those beyond wait in the queue; the kernel holds the rest.
-_CONNECTIONS = 2000
+_CONNECTIONS = 4000
 _BACKLOG = 2048
 _DESCRIPTORS = 2 * _CONNECTIONS + 1024
 # What one download may have in memory between Telegram and a slow caller.
@@ -112,6 +112,7 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
     """
     place = place or Place()
     box.set_aside()
+    box.take_short_turns()
     signal.signal(signal.SIGTERM, _stop)
     with app.app_context():
         settings = runtime.settings

@@ -161,7 +161,7 @@ OPTIONS = (
     Option("INSTANCE_PATH", values.folder, PROJECT / "instance", "/srv/tgm"),
     Option("HOST", values.host, "127.0.0.1", "0.0.0.0"),  # noqa: S104 - an example in a message
     Option("PORT", values.whole(0, 65535), 8080, "8080"),
-    Option("THREADS", values.whole(4, 1024), 128, "128"),
+    Option("THREADS", values.whole(4, 1024), 256, "256"),
     Option("PROCESSES", values.whole(1, 64), 1, "2"),
     Option("PIN_TO_CORE", values.on_or_off, "on", "off"),
     Option("RATE_LIMIT_PER_MINUTE", values.whole(1, 1_000_000), 60, "60"),
