@@ -53,8 +53,8 @@ def configure(app: Flask, settings: Settings) -> None:
         connect["check_same_thread"] = False
     shared = {"connect_args": connect, "pool_pre_ping": not is_sqlite}
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    # A thread may read by two connections at once: were SQLite's limited, threads that have one each
-    # would wait for one another. PostgreSQL itself limits them.
+    # A thread may read by two connections at once: were there a limit, threads that have one each
+    # would wait for one another. PostgreSQL itself has one.
     most = -1 if is_sqlite else 20
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 10, "max_overflow": most, **shared}
     app.config["SQLALCHEMY_BINDS"] = {
