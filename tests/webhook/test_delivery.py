@@ -37,6 +37,7 @@ from tgm.security.signing import new_secret
 from tgm.shared.clock import utcnow
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.models import Delivery, Endpoint, State
+from tgm.webhook.nearby import News
 
 pytestmark = pytest.mark.given(WEBHOOK_ALLOWED_NETWORKS="127.0.0.0/8")
 
@@ -479,6 +480,89 @@ def test_the_drain_is_over_when_its_backlog_is_done(
     delivery_of(endpoint, 4, next_at=NOON)
     work_all(worker, NOON + 2 * SECOND)
     assert endpoint_now(endpoint).drain_until_seq is None
+
+
+# Because of what has just happened
+
+
+def test_what_is_new_is_claimed_and_nothing_else(worker: Deliverer, endpoint: Endpoint) -> None:
+    old, new = delivery_of(endpoint, 1), delivery_of(endpoint, 2, chat_id=2)
+    later = delivery_of(endpoint, 3, chat_id=3, next_at=NOON + SECOND)
+    news = News([new.update_seq, later.update_seq])
+    [claimed] = worker.claim_near(news, 10, NOON)
+    [beside] = worker.claim(10, NOON)
+    assert (claimed.seq, beside.seq) == (new.seq, old.seq)
+    assert claimed.raw == an_update(2, chat_id=2)
+
+
+def test_what_is_new_waits_for_its_chat_and_follows_it(
+    worker: Deliverer, endpoint: Endpoint
+) -> None:
+    first, second = delivery_of(endpoint, 1), delivery_of(endpoint, 2)
+    assert worker.claim_near(News([second.update_seq]), 10, NOON) == []
+    [claimed] = worker.claim_near(News([first.update_seq, second.update_seq]), 10, NOON)
+    ended = worker.send(claimed, NOON)
+    worker.keep([ended])
+    assert ended.leaves_more
+    [following] = worker.claim_near(News(ended=[ended.seq]), 10, NOON)
+    assert following.seq == second.seq
+    ended = worker.send(following, NOON)
+    worker.keep([ended])
+    assert not ended.leaves_more
+
+
+def test_what_is_new_waits_behind_a_failing_update_of_its_chat(
+    worker: Deliverer, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    receiver.always = answers(500)
+    delivery_of(endpoint, 1)
+    assert work(worker, NOON) == 1
+    new = delivery_of(endpoint, 2)
+    assert worker.claim_near(News([new.update_seq]), 10, NOON) == []
+
+
+def test_what_is_new_at_a_paused_endpoint_or_of_a_disabled_bot_waits(
+    worker: Deliverer, endpoint: Endpoint
+) -> None:
+    new = delivery_of(endpoint, 1)
+    change(endpoint, paused_because="person")
+    assert worker.claim_near(News([new.update_seq]), 10, NOON) == []
+    change(endpoint, paused_because=None)
+    with writing() as session:
+        session.get_one(Bot, endpoint.bot_id).disabled_at = NOON
+    assert worker.claim_near(News([new.update_seq]), 10, NOON) == []
+
+
+def test_what_is_new_goes_ahead_of_a_backlog_that_drains(
+    worker: Deliverer, endpoint: Endpoint
+) -> None:
+    old = delivery_of(endpoint, 1)
+    change(endpoint, drain_until_seq=old.seq)
+    new = delivery_of(endpoint, 2, chat_id=2)
+    news = News([old.update_seq, new.update_seq])
+    assert [one.seq for one in worker.claim_near(news, 10, NOON)] == [new.seq]
+
+
+def test_what_is_new_takes_no_more_places_than_there_are(
+    worker: Deliverer, endpoint: Endpoint
+) -> None:
+    new = [delivery_of(endpoint, number, chat_id=number) for number in range(1, 21)]
+    news = News([one.update_seq for one in new])
+    with a_deliverer() as other:
+        taken = other.claim(10, NOON)
+        first = worker.claim_near(news, 100, NOON)
+        assert len(first) == 6
+        assert worker.claim_near(news, 100, NOON) == []
+        other.attempt(taken[0], NOON)
+        [following] = worker.claim_near(News(freed={first[0].endpoint_id}), 100, NOON)
+        assert following.seq not in {one.seq for one in [*taken, *first]}
+
+
+def test_two_workers_cannot_both_claim_what_is_new(worker: Deliverer, endpoint: Endpoint) -> None:
+    news = News([delivery_of(endpoint, 1).update_seq])
+    with a_deliverer() as other:
+        assert len(worker.claim_near(news, 10, NOON)) == 1
+        assert other.claim_near(news, 10, NOON) == []
 
 
 # Leases

@@ -111,6 +111,77 @@ def test_something_new_is_delivered_without_waiting_for_a_look(
     assert sorted(waits)[10] < 0.05
 
 
+def seqs(endpoint: Endpoint) -> list[int]:
+    """The numbers of all updates on their way to an endpoint."""
+    db.session.rollback()
+    query = select(Delivery.update_seq).where(Delivery.endpoint_id == endpoint.id)
+    return list(db.session.scalars(query.order_by(Delivery.seq)))
+
+
+@contextmanager
+def at_rest(app: Flask) -> Iterator[Dispatcher]:
+    """A worker that has looked once, and looks at all no more."""
+    with dispatching(runtime.settings.instance_path, look_seconds=60) as dispatcher:
+        until(lambda: not dispatcher._wants_all)
+        yield dispatcher
+
+
+def test_what_has_come_is_delivered_without_a_look_at_anything_else(
+    app: Flask, bot_id: ULID, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    with Receiver() as beside, at_rest(app) as dispatcher:
+        elsewhere = endpoint_at(bot_id, beside, "beside")
+        untold = delivery_of(elsewhere, 1, at=utcnow())
+        dispatcher.arrived([delivery_of(endpoint, 2, at=utcnow()).update_seq])
+        receiver.wait_for(1)
+        until(lambda: left() == 1)
+        assert beside.requests == []
+        dispatcher.wake()
+        beside.wait_for(1)
+        assert beside.requests[0].update_id == 1
+        until(lambda: now_is(untold).state is State.DELIVERED)
+
+
+def test_the_next_of_a_chat_follows_when_the_one_before_has_ended(
+    app: Flask, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    with at_rest(app) as dispatcher:
+        many(endpoint, [(number, number % 2) for number in range(1, 21)], at=utcnow())
+        dispatcher.arrived(seqs(endpoint))
+        receiver.wait_for(20)
+        until(lambda: left() == 0)
+    assert_in_order(receiver.requests)
+
+
+def test_what_found_no_place_at_its_endpoint_follows_when_there_is_one(
+    app: Flask, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    gate = threading.Event()
+    receiver.always = hangs(gate)
+    with at_rest(app) as dispatcher:
+        for first in (1, 21):
+            many(endpoint, [(number, number) for number in range(first, first + 20)], at=utcnow())
+            dispatcher.arrived(seqs(endpoint)[first - 1 :])
+        receiver.wait_for(16)
+        receiver.always = answers(200)
+        assert len(receiver.requests) == 16
+        gate.set()
+        receiver.wait_for(40)
+        until(lambda: left() == 0)
+    assert len(receiver.requests) == 40
+
+
+def test_more_at_once_than_one_by_one_pays_for_is_delivered_all_the_same(
+    app: Flask, endpoint: Endpoint, receiver: Receiver
+) -> None:
+    with at_rest(app) as dispatcher:
+        many(endpoint, shuffled(500, 20, seed=9), at=utcnow())
+        dispatcher.arrived(seqs(endpoint))
+        receiver.wait_for(500)
+        until(lambda: left() == 0)
+    assert_in_order(receiver.requests)
+
+
 def test_without_a_wake_it_looks_by_itself(
     app: Flask, endpoint: Endpoint, receiver: Receiver
 ) -> None:

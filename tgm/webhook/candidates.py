@@ -4,6 +4,7 @@ Whatever waits, a query visits each chat once, by hopping through the index from
 its cost grows with the chats that have something due, not with what is waiting in them.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,10 +65,17 @@ class Room:
 
 def active() -> ColumnElement[bool]:
     """The condition on `endpoints` that its deliveries are not held."""
-    held = exists().where(
-        _receptions.c.bot_id == endpoints.c.bot_id, _receptions.c.is_paused.is_(True)
+    # Said of which table, since a query around it may name the bots as well.
+    held = (
+        exists()
+        .where(_receptions.c.bot_id == endpoints.c.bot_id, _receptions.c.is_paused.is_(True))
+        .correlate(endpoints)
     )
-    disabled = exists().where(_bots.c.id == endpoints.c.bot_id, _bots.c.disabled_at.is_not(None))
+    disabled = (
+        exists()
+        .where(_bots.c.id == endpoints.c.bot_id, _bots.c.disabled_at.is_not(None))
+        .correlate(endpoints)
+    )
     return endpoints.c.paused_because.is_(None) & ~held & ~disabled
 
 
@@ -151,6 +159,7 @@ def _queues(*, is_bounded: bool) -> CTE:
 
 # Made once: to put them together costs several times as much as to run them.
 _ROOMS = _rooms()
+_ROOMS_AMONG = _ROOMS.where(endpoints.c.id.in_(bindparam("ids", expanding=True)))
 _HEADS, _HEADS_UP_TO = _heads(is_bounded=False), _heads(is_bounded=True)
 _LOOSE = (
     select(deliveries.c.seq)
@@ -166,9 +175,14 @@ _LOOSE = (
 )
 
 
-def rooms(connection: Connection, now: datetime) -> list[Room]:
-    """Return the endpoints that have something due and may deliver."""
-    rows = connection.execute(_ROOMS, {"now": now})
+def rooms(
+    connection: Connection, now: datetime, among: Collection[str] | None = None
+) -> list[Room]:
+    """Return the endpoints that have something due and may deliver; only `among` these."""
+    if among is None:
+        rows = connection.execute(_ROOMS, {"now": now})
+    else:
+        rows = connection.execute(_ROOMS_AMONG, {"now": now, "ids": list(among)})
     return [Room(str(row[0]), *row[1:]) for row in rows]
 
 

@@ -3,8 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, String, Table, bindparam, select, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    String,
+    Table,
+    bindparam,
+    select,
+    type_coerce,
+)
 
 from tgm.bots.models import Bot, token_place
 from tgm.webhook.candidates import deliveries, endpoints
@@ -60,18 +70,28 @@ _columns = (
     _bots.c.api_base_url,
 )
 
+_names = [column.key for column in _columns]
 
-_QUERY = (
-    select(*_columns)
-    .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
-    .join(_updates, _updates.c.seq == deliveries.c.update_seq)
-    .join(_bots, _bots.c.id == deliveries.c.bot_id)
-    .where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
-    .order_by(deliveries.c.seq)
-)
+
+def query(*more: ColumnElement[Any]) -> Select[Any]:
+    """Select the columns of a `Claimed`, and more behind them, the earliest delivery first."""
+    return (
+        select(*_columns, *more)
+        .join_from(deliveries, endpoints, endpoints.c.id == deliveries.c.endpoint_id)
+        .join(_updates, _updates.c.seq == deliveries.c.update_seq)
+        .join(_bots, _bots.c.id == deliveries.c.bot_id)
+        .order_by(deliveries.c.seq)
+    )
+
+
+_QUERY = query().where(deliveries.c.seq.in_(bindparam("seqs", expanding=True)))
 
 
 def load(connection: Connection, seqs: Sequence[int]) -> list[Claimed]:
     """Return these deliveries, those left out whose endpoint has just been removed."""
-    rows = connection.execute(_QUERY, {"seqs": seqs}).mappings()
-    return [Claimed(**row) for row in rows]
+    return [of(row) for row in connection.execute(_QUERY, {"seqs": seqs})]
+
+
+def of(row: Sequence[Any]) -> Claimed:
+    """Make one of a row that begins with the columns of `query`."""
+    return Claimed(**dict(zip(_names, row, strict=False)))

@@ -1,6 +1,6 @@
 """Taking deliveries on, so that two workers cannot both win one and a dead one cannot keep any."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
@@ -12,6 +12,7 @@ from tgm.webhook.candidates import NOW, Look, Room, active, deliveries, endpoint
 from tgm.webhook.claimed import Claimed, load
 from tgm.webhook.commits import Commits
 from tgm.webhook.models import OPEN, State
+from tgm.webhook.nearby import News, startable
 from tgm.webhook.pace import Pace
 
 # Twice what an attempt may last: a living worker never loses its lease.
@@ -87,10 +88,13 @@ class Claims:
         self._answers = timedelta(seconds=answer_seconds)
         # Where the last look at an endpoint's queues ended, so that each gets its turn.
         self._ended_at: dict[str, str] = {}
+        # Where more may wait than was taken on, for want of places.
+        self._crowded: set[str] = set()
 
     def claim(self, limit: int, now: datetime) -> list[Claimed]:
         """Take on up to `limit` deliveries that may start now."""
         self._take_back_expired(now)
+        self._crowded.clear()
         with self._reader.connect() as connection:
             found = rooms(connection, now)
             wanted = {
@@ -103,11 +107,70 @@ class Claims:
         ]
         for endpoint_id in done:
             self._end_drain(endpoint_id)
-        # One of each endpoint in turn, so that none takes all the places.
-        turns = chain.from_iterable(zip_longest(*wanted.values()))
-        chosen = [seq for seq in turns if seq is not None][:limit]
+        return self._take(found, wanted, limit, now)
+
+    def claim_near(self, news: News, limit: int, now: datetime) -> list[Claimed]:
+        """Take on up to `limit` of those deliveries alone that may start because of the news.
+
+        What becomes due by itself, and what other processes leave, only `claim` finds.
+        """
+        again = self._crowded.intersection(news.freed)
+        won = self._claim_of(again, limit, now) if again else []
+        if news.updates or news.ended:
+            # Where more wait than there were places, what is new has no right to the next one.
+            but = again | self._crowded
+            won += self._commits.run(
+                lambda c: self._win_near(c, news, limit - len(won), now, but), is_lasting=False
+            )
+        return won
+
+    def _claim_of(self, endpoint_ids: set[str], limit: int, now: datetime) -> list[Claimed]:
+        """Look as `claim` does, but at these endpoints alone."""
+        with self._reader.connect() as connection:
+            found = rooms(connection, now, endpoint_ids)
+            wanted = {
+                room.endpoint_id: self._candidates(connection, room, limit, now) for room in found
+            }
+        self._crowded -= endpoint_ids.difference(wanted)
+        return self._take(found, wanted, limit, now)
+
+    def _win_near(
+        self, connection: Connection, news: News, limit: int, now: datetime, but: set[str]
+    ) -> list[Claimed]:
+        """Claim what may start because of the news, except at some endpoints, and return it."""
+        take_turns(connection, "claim deliveries")
+        chosen: list[Claimed] = []
+        for room, found in startable(connection, news, now).items():
+            if room.endpoint_id in but:
+                continue
+            free = max(0, min(self._places_of(room), limit - len(chosen)))
+            if len(found) > free:
+                self._crowded.add(room.endpoint_id)
+            # What is paced waits for the look at all.
+            chosen += [one for one in found if one.seq > (room.drain_until_seq or 0)][:free]
         if not chosen:
             return []
+        won = set(self._mark(connection, [one.seq for one in chosen], now))
+        return [one for one in chosen if one.seq in won]
+
+    def _places_of(self, room: Room) -> int:
+        return min(self._at_once, room.most or self._at_once) - room.under_way
+
+    def _take(
+        self,
+        found: Sequence[Room],
+        wanted: Mapping[str, Sequence[int]],
+        limit: int,
+        now: datetime,
+    ) -> list[Claimed]:
+        # One of each endpoint in turn, so that none takes all the places.
+        turns = chain.from_iterable(zip_longest(*wanted.values()))
+        chosen = [seq for seq in turns if seq is not None]
+        if not chosen:
+            return []
+        if len(chosen) > limit:
+            self._crowded.update(wanted)
+            chosen = chosen[:limit]
         # A claim that a power cut undoes is a delivery that is due: nothing is lost with it.
         won = self._commits.run(lambda c: self._win(c, chosen, now), is_lasting=False)
         self._note_drained(found, won, now)
@@ -116,8 +179,9 @@ class Claims:
     def _candidates(
         self, connection: Connection, room: Room, limit: int, now: datetime
     ) -> list[int]:
-        free = min(limit, min(self._at_once, room.most or self._at_once) - room.under_way)
+        free = min(limit, self._places_of(room))
         if free <= 0:
+            self._crowded.add(room.endpoint_id)
             return []
         drain_until = room.drain_until_seq or 0
         paced = self._pace.left(room.endpoint_id, now) if drain_until else 0
@@ -125,6 +189,10 @@ class Claims:
         look = Look(connection, room.endpoint_id, now, after)
         found = look.loose(free)
         found += self._in_order(look, free - len(found))
+        if len(found) < free:
+            self._crowded.discard(room.endpoint_id)
+        else:
+            self._crowded.add(room.endpoint_id)
         waited = [seq for seq in found if seq <= drain_until][:paced]
         return waited + [seq for seq in found if seq > drain_until]
 
@@ -145,6 +213,11 @@ class Claims:
         places = self._places(connection, chosen)
         if not places:
             return []
+        won = self._mark(connection, places, now)
+        return load(connection, won) if won else []
+
+    def _mark(self, connection: Connection, places: Sequence[int], now: datetime) -> list[int]:
+        """Make these this worker's own, and return which of them were free."""
         values = {
             "places": places,
             "now": now,
@@ -152,8 +225,7 @@ class Claims:
             "until": now + LEASE,
             "answers_until": now + LEASE + self._answers,
         }
-        won = list(connection.scalars(_WIN, values))
-        return load(connection, won) if won else []
+        return list(connection.scalars(_WIN, values))
 
     def _places(self, connection: Connection, chosen: Sequence[int]) -> list[int]:
         """Leave out what would be one too many for its endpoint by now."""

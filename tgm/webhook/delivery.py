@@ -23,6 +23,7 @@ from tgm.webhook.claimed import Claimed
 from tgm.webhook.claims import Claims
 from tgm.webhook.commits import Commits
 from tgm.webhook.models import State
+from tgm.webhook.nearby import News
 from tgm.webhook.recording import Ended, Recorder
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,10 @@ class Deliverer:
     def claim(self, limit: int, now: datetime) -> list[Claimed]:
         """Take on up to `limit` deliveries that may start now."""
         return self._claims.claim(limit, now)
+
+    def claim_near(self, news: News, limit: int, now: datetime) -> list[Claimed]:
+        """Take on those alone that may start because of the news: far cheaper than `claim`."""
+        return self._claims.claim_near(news, limit, now)
 
     def release(self, owner: str) -> int:
         """Take back at once what a worker that is gone had claimed; return how many."""

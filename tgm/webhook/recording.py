@@ -7,7 +7,18 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Exists,
+    Table,
+    bindparam,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from tgm.webhook import counting
 from tgm.webhook.candidates import deliveries, endpoints
@@ -28,7 +39,8 @@ class Ended:
     """An attempt that is over, and what follows for its delivery.
 
     `attempt` holds the columns of its row. `problem` is None where it was delivered, else a few
-    words. `is_gone` says that the receiver wants nothing any more. `is_kept`: it is on disk.
+    words. `is_gone` says that the receiver wants nothing any more. `is_kept`: it is on disk, and
+    `leaves_more` says whether another of its queue was due by then.
     """
 
     seq: int
@@ -42,6 +54,7 @@ class Ended:
     is_gone: bool = False
     update_seq: int | None = None
     is_kept: bool = False
+    leaves_more: bool = False
 
     def as_values(self) -> dict[str, Any]:
         """Return the delivery's columns, and its number as `this`."""
@@ -87,11 +100,24 @@ class Recorder:
 
 
 _columns = deliveries.c
+_following = deliveries.alias("following")
+
+
+def _more_of_queue() -> Exists:
+    return exists().where(
+        _following.c.endpoint_id == _columns.endpoint_id,
+        _following.c.state == State.DUE,
+        _following.c.queue == _columns.queue,
+        _following.c.seq != _columns.seq,
+    )
+
+
 _WHOSE = (
     select(
         _columns.seq,
         _columns.lease_owner,
         _columns.created_at,
+        _more_of_queue().label("more"),
         (endpoints.c.failing_since.is_not(None) | endpoints.c.last_error.is_not(None)).label("ill"),
     )
     .join_from(deliveries, endpoints, endpoints.c.id == _columns.endpoint_id)
@@ -121,6 +147,9 @@ def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
     # A removed endpoint has taken its deliveries along; a lost lease leaves the say to another.
     rows = connection.execute(_WHOSE, {"seqs": [one.seq for one in batch]}).all()
     owners = {row.seq: row.lease_owner for row in rows}
+    more = {row.seq for row in rows if row.more}
+    for one in batch:
+        one.leaves_more = one.seq in more
     there = [one for one in batch if one.seq in owners]
     if not there:
         return

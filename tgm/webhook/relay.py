@@ -130,6 +130,7 @@ class Relay:
 
     def _stored(self, stored: Sequence[Stored]) -> None:
         # The worker first: a slow acknowledgement must not delay a delivery.
-        self.wake()
+        if self._dispatcher is not None:
+            self._dispatcher.arrived([one.seq for one in stored])
         self._hears({one.bot_id for one in stored})
         self.acknowledger.at_once(stored)
