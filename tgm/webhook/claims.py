@@ -14,6 +14,7 @@ from tgm.webhook.commits import Commits
 from tgm.webhook.models import OPEN, State
 from tgm.webhook.nearby import News, startable
 from tgm.webhook.pace import Pace
+from tgm.webhook.prepared import Prepared
 
 # Twice what an attempt may last: a living worker never loses its lease.
 LEASE = timedelta(seconds=30)
@@ -35,7 +36,7 @@ _UNDER_WAY = (
     .group_by(_columns.endpoint_id)
 )
 _TAKERS = select(endpoints.c.id).where(endpoints.c.takes_answers.is_(True))
-_WIN = (
+_WIN = Prepared(
     update(deliveries)
     .where(
         _PLACES,
@@ -52,7 +53,8 @@ _WIN = (
             else_=bindparam("until", type_=UtcDateTime),
         ),
     )
-    .returning(_columns.seq)
+    .returning(_columns.seq),
+    "places",
 )
 _EXPIRED = (_columns.state == State.CLAIMED) & (_columns.leased_until < NOW)
 _TAKE_BACK = (
@@ -225,7 +227,7 @@ class Claims:
             "until": now + LEASE,
             "answers_until": now + LEASE + self._answers,
         }
-        return list(connection.scalars(_WIN, values))
+        return [row[0] for row in _WIN.rows(connection, values)]
 
     def _places(self, connection: Connection, chosen: Sequence[int]) -> list[int]:
         """Leave out what would be one too many for its endpoint by now."""

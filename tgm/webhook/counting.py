@@ -11,6 +11,7 @@ from tgm.shared.clock import from_epoch
 from tgm.shared.spans import STEPS
 from tgm.webhook.figure_models import DeliveryFigure, Outcome
 from tgm.webhook.models import State
+from tgm.webhook.prepared import Prepared
 
 if TYPE_CHECKING:
     from tgm.webhook.recording import Ended
@@ -23,6 +24,8 @@ _OUTCOMES = {
 }
 
 figures: Table = DeliveryFigure.__table__  # type: ignore[assignment]
+# By dialect.
+_ADD: dict[str, Prepared] = {}
 
 
 def note(connection: Connection, ended: Iterable[tuple["Ended", datetime]]) -> None:
@@ -50,5 +53,8 @@ def note(connection: Connection, ended: Iterable[tuple["Ended", datetime]]) -> N
             row["slowest"] = max(row["slowest"], took)
     # Always in the same order: of two processes that add to the same rows, one waits for the other.
     values = [rows[key] for key in sorted(rows)]
-    statement = insert_or_add(connection, figures, ["attempts", "milliseconds"], ["slowest"])
-    connection.execute(statement, values)
+    dialect = connection.dialect.name
+    if dialect not in _ADD:
+        columns = ["attempts", "milliseconds"], ["slowest"]
+        _ADD[dialect] = Prepared(insert_or_add(connection, figures, *columns))
+    _ADD[dialect].run(connection, values)

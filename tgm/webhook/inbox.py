@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from queue import Empty, SimpleQueue
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, String, Table, bindparam, insert, select, type_coerce
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.sql.dml import ReturningInsert
 
 from tgm.database import insert_or_ignore
 from tgm.shared.ids import new_id
@@ -17,6 +18,7 @@ from tgm.webhook.chats import ChatNotes, Seen
 from tgm.webhook.commits import Commits
 from tgm.webhook.facts import Facts
 from tgm.webhook.models import Delivery, Endpoint, State, StoredUpdate
+from tgm.webhook.prepared import Prepared
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +29,18 @@ _PATIENCE_SECONDS = 60
 _updates: Table = StoredUpdate.__table__  # type: ignore[assignment]
 _deliveries: Table = Delivery.__table__  # type: ignore[assignment]
 _endpoints: Table = Endpoint.__table__  # type: ignore[assignment]
-_ENDPOINTS = select(
-    type_coerce(_endpoints.c.id, String),
-    type_coerce(_endpoints.c.bot_id, String),
-    _endpoints.c.kinds,
-).where(_endpoints.c.bot_id.in_(bindparam("bot_ids", expanding=True)))
+_ENDPOINTS = Prepared(
+    select(
+        type_coerce(_endpoints.c.id, String),
+        type_coerce(_endpoints.c.bot_id, String),
+        _endpoints.c.kinds,
+    ).where(_endpoints.c.bot_id.in_(bindparam("bot_ids", expanding=True))),
+    "bot_ids",
+)
+# By dialect: for several at once, and for one.
+_ADD_UPDATES: dict[str, ReturningInsert[Any]] = {}
+_ADD_UPDATE: dict[str, Prepared] = {}
+_ADD_DELIVERIES = Prepared(insert(_deliveries))
 
 
 class NotStored(Exception):
@@ -235,20 +244,29 @@ def _write(
     counts = [0] * len(parcels)
     if not rows:
         return [], counts
-    # Ids as text: reading them as ULIDs would cost more than the rest of the row.
-    statement = insert_or_ignore(connection, _updates).returning(
-        _updates.c.seq, type_coerce(_updates.c.bot_id, String), _updates.c.update_id
-    )
     stored = []
-    for seq, bot_id, update_id in connection.execute(
-        statement, [row for _, row, _ in rows.values()]
-    ):
+    for seq, bot_id, update_id in _insert(connection, [row for _, row, _ in rows.values()]):
         number, row, facts = rows[bot_id, update_id]
         counts[number] += 1
         stored.append(Stored(seq, bot_id, facts, row["received_at"]))
     stored.sort(key=lambda one: one.seq)
     _add_deliveries(connection, stored)
     return stored, counts
+
+
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> Iterable[Sequence[Any]]:
+    """Insert updates, and return number, bot and id of those that are new."""
+    add = _ADD_UPDATES.get(connection.dialect.name)
+    if add is None:
+        # Ids as text: reading them as ULIDs would cost more than the rest of the row.
+        add = insert_or_ignore(connection, _updates).returning(
+            _updates.c.seq, type_coerce(_updates.c.bot_id, String), _updates.c.update_id
+        )
+        _ADD_UPDATES[connection.dialect.name] = add
+        _ADD_UPDATE[connection.dialect.name] = Prepared(add)
+    if len(rows) == 1:
+        return _ADD_UPDATE[connection.dialect.name].rows(connection, rows[0])
+    return connection.execute(add, rows)
 
 
 def _row(parcel: _Parcel, raw: bytes, facts: Facts) -> dict[str, Any]:
@@ -269,9 +287,9 @@ def _row(parcel: _Parcel, raw: bytes, facts: Facts) -> dict[str, Any]:
 def _add_deliveries(connection: Connection, stored: Sequence[Stored]) -> None:
     if not stored:
         return
-    bot_ids = {one.bot_id for one in stored}
+    bot_ids = list({one.bot_id for one in stored})
     takers: dict[str, list[tuple[str, Sequence[str] | None]]] = {}
-    for endpoint_id, bot_id, kinds in connection.execute(_ENDPOINTS, {"bot_ids": bot_ids}):
+    for endpoint_id, bot_id, kinds in _ENDPOINTS.rows(connection, {"bot_ids": bot_ids}):
         takers.setdefault(bot_id, []).append((endpoint_id, kinds))
     deliveries = [
         _delivery(one, endpoint_id)
@@ -280,7 +298,7 @@ def _add_deliveries(connection: Connection, stored: Sequence[Stored]) -> None:
         if kinds is None or one.facts.kind in kinds
     ]
     if deliveries:
-        connection.execute(insert(_deliveries), deliveries)
+        _ADD_DELIVERIES.run(connection, deliveries)
 
 
 def _delivery(one: Stored, endpoint_id: str) -> dict[str, Any]:

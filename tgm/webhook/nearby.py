@@ -17,6 +17,7 @@ from tgm.webhook import claimed
 from tgm.webhook.candidates import NOW, Room, active, deliveries, endpoints, unheld
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.models import State
+from tgm.webhook.prepared import Prepared
 
 _come = deliveries.alias("come")
 _done = deliveries.alias("done")
@@ -69,14 +70,14 @@ def _near() -> Select[Any]:
 
 
 # Made once: to put it together costs several times as much as to run it.
-_NEAR = _near()
+_NEAR = Prepared(_near(), "updates", "ended")
 
 
 def startable(connection: Connection, news: News, now: datetime) -> dict[Room, list[Claimed]]:
     """Return what may start because of the news, the earliest first, for each endpoint."""
     values = {"updates": news.updates, "ended": news.ended, "now": now}
     found: dict[Room, list[Claimed]] = defaultdict(list)
-    for row in connection.execute(_NEAR, values):
+    for row in _NEAR.rows(connection, values):
         one = claimed.of(row)
         *_, drain_until_seq, most, under_way = row
         room = Room(one.endpoint_id, drain_until_seq, one.takes_answers, most, under_way)

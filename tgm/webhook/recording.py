@@ -24,6 +24,7 @@ from tgm.webhook import counting
 from tgm.webhook.candidates import deliveries, endpoints
 from tgm.webhook.commits import Commits
 from tgm.webhook.models import Attempt, State
+from tgm.webhook.prepared import Prepared
 from tgm.webhook.schedule import GIVE_UP_AFTER
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ def _more_of_queue() -> Exists:
     )
 
 
-_WHOSE = (
+_WHOSE = Prepared(
     select(
         _columns.seq,
         _columns.lease_owner,
@@ -122,9 +123,10 @@ _WHOSE = (
     )
     .join_from(deliveries, endpoints, endpoints.c.id == _columns.endpoint_id)
     .where(_columns.seq.in_(bindparam("seqs", expanding=True)))
-    .with_for_update(of=deliveries)
+    .with_for_update(of=deliveries),
+    "seqs",
 )
-_KEEP_ATTEMPT = insert(_attempts)
+_KEEP_ATTEMPT = Prepared(insert(_attempts))
 _CHANGED = (
     "state",
     "attempts_made",
@@ -136,7 +138,7 @@ _CHANGED = (
     "last_status",
     "last_error",
 )
-_KEEP_DELIVERY = (
+_KEEP_DELIVERY = Prepared(
     update(deliveries)
     .where(_columns.seq == bindparam("this"))
     .values({name: bindparam(name) for name in _CHANGED})
@@ -145,23 +147,22 @@ _KEEP_DELIVERY = (
 
 def _write(connection: Connection, batch: Sequence[Ended], owner: str) -> None:
     # A removed endpoint has taken its deliveries along; a lost lease leaves the say to another.
-    rows = connection.execute(_WHOSE, {"seqs": [one.seq for one in batch]}).all()
-    owners = {row.seq: row.lease_owner for row in rows}
-    more = {row.seq for row in rows if row.more}
+    rows = _WHOSE.rows(connection, {"seqs": [one.seq for one in batch]})
+    owners = {seq: lease_owner for seq, lease_owner, *_ in rows}
+    more = {seq for seq, _, _, has_more, _ in rows if has_more}
     for one in batch:
         one.leaves_more = one.seq in more
     there = [one for one in batch if one.seq in owners]
     if not there:
         return
-    connection.execute(_KEEP_ATTEMPT, [one.attempt for one in there])
+    _KEEP_ATTEMPT.run(connection, [one.attempt for one in there])
     mine = [one for one in there if owners[one.seq] == owner]
     if mine:
-        connection.execute(_KEEP_DELIVERY, [one.as_values() for one in mine])
-        made_at = {row.seq: row.created_at for row in rows}
+        _KEEP_DELIVERY.run(connection, [one.as_values() for one in mine])
+        made_at = {seq: created_at for seq, _, created_at, *_ in rows}
         counting.note(connection, [(one, made_at[one.seq]) for one in mine])
-    ill = {row.seq for row in rows if row.ill}
     # Nearly always all is well and was before: then the endpoint needs no write.
-    if not ill and all(one.problem is None for one in there):
+    if not any(is_ill for *_, is_ill in rows) and all(one.problem is None for one in there):
         return
     by_endpoint = sorted(there, key=lambda one: one.endpoint_id)
     for endpoint_id, ended in groupby(by_endpoint, key=lambda one: one.endpoint_id):
