@@ -43,15 +43,16 @@ def serving(parent: int, count: int) -> list[int]:
 
     def all_are_there() -> list[int]:
         found = children(parent)
-        return found if len(found) == count and all(map(has_threads, found)) else []
+        return found if len(found) == count and all(map(waits, found)) else []
 
     return list(until(all_are_there))
 
 
-def has_threads(pid: int) -> bool:
-    """Tell whether a process has begun to serve: its threads answer calls."""
+def waits(pid: int) -> bool:
+    """Tell whether a process has begun to serve: it waits for connections."""
     with suppress(OSError):
-        return len(list(Path(f"/proc/{pid}/task").iterdir())) > 10
+        links = list(Path(f"/proc/{pid}/fd").iterdir())
+        return any("eventpoll" in str(link.readlink()) for link in links)
     return False
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -185,9 +185,8 @@ def size() -> int:
 
 def insert_or_ignore(engine: Engine | Connection, table: Table) -> Insert:
     """Return an INSERT for `table` that does nothing where the row is there already."""
-    if engine.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+    insert: Insert = _insert(engine.dialect.name, table).on_conflict_do_nothing()
+    return insert
 
 
 def insert_or_add(
@@ -205,24 +204,34 @@ def insert_or_add(
 def _insert_or_add(
     dialect: str, table: Table, add: tuple[str, ...], most: tuple[str, ...]
 ) -> Insert:
-    insert = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+    insert = _insert(dialect, table)
     old, new = table.c, insert.excluded
     sums = {name: old[name] + new[name] for name in add}
     tops = {name: case((new[name] > old[name], new[name]), else_=old[name]) for name in most}
-    return insert.on_conflict_do_update(
+    made: Insert = insert.on_conflict_do_update(
         index_elements=list(table.primary_key.columns), set_={**sums, **tops}
     )
+    return made
 
 
 def insert_or_replace(engine: Engine | Connection, table: Table, columns: Sequence[str]) -> Insert:
     """Return an INSERT for `table` that gives `columns` their new values where a row is there
     already under its primary key."""
-    is_sqlite = engine.dialect.name == "sqlite"
-    insert = sqlite.insert(table) if is_sqlite else postgresql.insert(table)
-    return insert.on_conflict_do_update(
+    insert = _insert(engine.dialect.name, table)
+    made: Insert = insert.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: insert.excluded[name] for name in columns},
     )
+    return made
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    if dialect == "sqlite":
+        return sqlite.insert(table)
+    # Large, and loaded only where it is used.
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def take_turns(session: Session | Connection, what: str) -> None:

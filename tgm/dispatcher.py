@@ -7,20 +7,32 @@ from waitress.task import ThreadedTaskDispatcher
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
-    """Hands requests to threads through the standard library's queue, which is made of C.
+    """Hands requests to threads through the standard library's queue, which is made of C, and makes
+    a thread only when all are busy.
 
-    waitress's own wakes a thread with locks and lists in Python, for each request.
+    waitress's own wakes a thread with locks and lists in Python, for each request, and makes all of
+    them at the start.
     """
 
     threads: set[int]
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, most: int) -> None:
+        """At most so many requests are answered at once; the others wait."""
         super().__init__()
         self.tasks: SimpleQueue[Any] = SimpleQueue()
-        self.set_thread_count(count)
+        self._most = most
+        # How many threads have nothing to do. Once there are `most`, nobody looks at it any more.
+        self._idle = 0
 
     def add_task(self, task: Any) -> None:
         """Have a request answered."""
+        with self.lock:
+            if self._idle:
+                self._idle -= 1
+            elif len(self.threads) < self._most:
+                number = len(self.threads)
+                self.threads.add(number)
+                self.start_new_thread(self.handler_thread, number)
         self.tasks.put(task)
 
     def handler_thread(self, thread_no: int) -> None:
@@ -30,6 +42,8 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
                 task.service()
             except BaseException:
                 self.logger.exception("a request could not be answered")
+            with self.lock:
+                self._idle += 1
         with self.lock:
             self.threads.discard(thread_no)
             self.thread_exit_cv.notify()
@@ -44,6 +58,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
                 break
             dropped = True
         with self.lock:
+            self._most = 0
             for _ in self.threads:
                 self.tasks.put(None)
             if not self.thread_exit_cv.wait_for(lambda: not self.threads, timeout):
