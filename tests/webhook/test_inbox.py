@@ -21,8 +21,9 @@ from tgm.extensions import db
 from tgm.shared.ids import new_id
 from tgm.webhook import facts
 from tgm.webhook.commits import Commits
-from tgm.webhook.inbox import Inbox, NotStored, Stored
+from tgm.webhook.inbox import Inbox, NotStored
 from tgm.webhook.models import Delivery, State, StoredUpdate
+from tgm.webhook.storing import Stored
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

@@ -22,9 +22,9 @@ from tgm.shared.notes import Notes, OwnNotes
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import Failure, TelegramUnreachable
 from tgm.telegram.token import BotToken
-from tgm.webhook.inbox import Stored
 from tgm.webhook.models import Acknowledge
 from tgm.webhook.receptions import Receptions
+from tgm.webhook.storing import Stored
 
 log = logging.getLogger(__name__)
 

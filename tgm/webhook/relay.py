@@ -20,13 +20,14 @@ from tgm.webhook.acknowledge import Acknowledger
 from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
-from tgm.webhook.inbox import Inbox, Stored
+from tgm.webhook.inbox import Inbox
 from tgm.webhook.intake import Intake
 from tgm.webhook.leases import Leases
 from tgm.webhook.owners import Owner
 from tgm.webhook.polling import Pollers, Tools
 from tgm.webhook.receptions import Receptions
 from tgm.webhook.retention import Retention
+from tgm.webhook.storing import Stored
 from tgm.worker.loop import Job
 
 
