@@ -504,7 +504,7 @@ def test_what_is_new_waits_for_its_chat_and_follows_it(
     ended = worker.send(claimed, NOON)
     worker.keep([ended])
     assert ended.leaves_more
-    [following] = worker.claim_near(News(ended=[ended.seq]), 10, NOON)
+    [following] = worker.claim_near(News(ended={ended.seq: ended.endpoint_id}), 10, NOON)
     assert following.seq == second.seq
     ended = worker.send(following, NOON)
     worker.keep([ended])

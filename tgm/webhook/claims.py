@@ -1,6 +1,7 @@
 """Taking deliveries on, so that two workers cannot both win one and a dead one cannot keep any."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
@@ -118,9 +119,11 @@ class Claims:
         """
         again = self._crowded.intersection(news.freed)
         won = self._claim_of(again, limit, now) if again else []
-        if news.updates or news.ended:
-            # Where more wait than there were places, what is new has no right to the next one.
-            but = again | self._crowded
+        # Where more wait than there were places, what is new has no right to the next one.
+        but = again | self._crowded
+        ended = {seq: where for seq, where in news.ended.items() if where not in but}
+        if news.updates or ended:
+            news = replace(news, ended=ended)
             won += self._commits.run(
                 lambda c: self._win_near(c, news, limit - len(won), now, but), is_lasting=False
             )

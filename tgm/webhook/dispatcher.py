@@ -143,7 +143,11 @@ class Dispatcher:
         else:
             news = News(
                 updates,
-                [one.seq for one in over if one.leaves_more and one.state is not State.DUE],
+                {
+                    one.seq: one.endpoint_id
+                    for one in over
+                    if one.leaves_more and one.state is not State.DUE
+                },
                 {one.endpoint_id for one in over},
             )
             claimed = self._deliverer.claim_near(news, free, self._clock())

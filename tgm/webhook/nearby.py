@@ -6,8 +6,8 @@ has ended: the next of its queue.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +28,11 @@ _others = deliveries.alias("others")
 @dataclass(frozen=True)
 class News:
     """What has happened: updates that came, deliveries that ended with others of their queue behind
-    them, both by their numbers; and the endpoints that any delivery has ended at."""
+    them, both by their numbers, these with their endpoints; and the endpoints that any delivery has
+    ended at."""
 
     updates: Sequence[int] = ()
-    ended: Sequence[int] = ()
+    ended: Mapping[int, str] = field(default_factory=dict)
     freed: Collection[str] = ()
 
 
@@ -75,7 +76,7 @@ _NEAR = Prepared(_near(), "updates", "ended")
 
 def startable(connection: Connection, news: News, now: datetime) -> dict[Room, list[Claimed]]:
     """Return what may start because of the news, the earliest first, for each endpoint."""
-    values = {"updates": news.updates, "ended": news.ended, "now": now}
+    values = {"updates": news.updates, "ended": list(news.ended), "now": now}
     found: dict[Room, list[Claimed]] = defaultdict(list)
     for row in _NEAR.rows(connection, values):
         one = claimed.of(row)
