@@ -8,7 +8,6 @@ from tgm.shared.responses import Response
 
 # Telegram closes idle connections after about a minute; one closed under a request is a lost call.
 IDLE_SECONDS = 15
-_FRESH_SECONDS = 0.02
 BLOCK_BYTES = 64 * 1024
 
 
@@ -26,9 +25,7 @@ class Connection:
 
         A socket with something to read while nothing was asked has been closed, or is out of step.
         """
-        idle = now - self.idle_since
-        # Of one that was in use a moment ago, the end would be on its way still.
-        return idle < _FRESH_SECONDS or (idle <= IDLE_SECONDS and not self._poll.poll(0))
+        return now - self.idle_since <= IDLE_SECONDS and not self._poll.poll(0)
 
     def ask(self, head: bytes, body: Iterable[bytes] = ()) -> Response:
         """Send a request; return the answer as soon as its headers are there.
