@@ -1,6 +1,7 @@
 """Connections under our own loop and threads, with a small application behind them."""
 
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -30,7 +31,7 @@ class Application:
         if path == "/held":
             self.has_begun.set()
             assert self.may_end.wait(SECONDS)
-        body = LARGE if path == "/large" else path.encode()
+        body = {"/large": LARGE, "/empty": b""}.get(path, path.encode())
         start("200 OK", [("Content-Length", str(len(body)))])
         return [body]
 
@@ -153,6 +154,80 @@ def test_beyond_the_limit_connections_wait_until_there_is_room(server: TcpWSGISe
         for connection in first:
             connection.close()
         read_until(waiting, b"/late")
+
+
+def test_an_urgent_byte_keeps_nobody_busy(server: TcpWSGIServer) -> None:
+    with connect(server) as urgent, connect(server) as other:
+        urgent.send(b"!", socket.MSG_OOB)
+        other.sendall(ask("/one"))
+        read_until(other, b"/one")
+        turns = server.asyncore.turns
+        for number in range(5):
+            other.sendall(ask(f"/more{number}"))
+            read_until(other, f"/more{number}".encode())
+        # A turn for each request, one or two for each answer, and the rounds.
+        assert server.asyncore.turns - turns < 30
+
+
+def test_who_breaks_off_in_the_middle_of_two_requests_ends_only_its_own_connection(
+    server: TcpWSGIServer,
+) -> None:
+    head = ask("/one") + (
+        b"POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    )
+    for _ in range(2000):
+        with connect(server) as connection:
+            connection.sendall(head)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    with connect(server) as other:
+        other.sendall(ask("/still-there"))
+        read_until(other, b"/still-there")
+
+
+def test_an_answer_leaves_in_one_piece(server: TcpWSGIServer) -> None:
+    pieces: list[bytes] = []
+
+    class Noting(Channel):
+        def send(self, data: bytes, do_close: bool = True) -> int:
+            pieces.append(bytes(data))
+            sent: int = super().send(data, do_close)
+            return sent
+
+    server.channel_class = Noting
+    with connect(server) as connection:
+        connection.sendall(ask("/one"))
+        read_until(connection, b"/one")
+        connection.sendall(ask("/empty"))
+        read_until(connection, b"\r\n\r\n")
+    assert [piece.startswith(b"HTTP/1.1 200 OK") for piece in pieces] == [True, True]
+
+
+class Refused(Dispatcher):
+    """Threads on a system that allows two."""
+
+    def start_new_thread(self, target: Callable[..., None], thread_no: int) -> None:
+        if thread_no >= 2:
+            raise RuntimeError("can't start new thread")
+        super().start_new_thread(target, thread_no)
+
+
+class Noted:
+    """A task that says it has been answered."""
+
+    def __init__(self) -> None:
+        self.is_answered = threading.Event()
+
+    def service(self) -> None:
+        self.is_answered.set()
+
+
+def test_where_the_system_allows_fewer_threads_those_answer_everything() -> None:
+    dispatcher, tasks = Refused(8), [Noted() for _ in range(20)]
+    for task in tasks:
+        dispatcher.add_task(task)
+    assert all(task.is_answered.wait(SECONDS) for task in tasks)
+    dispatcher.shutdown()
+    assert not dispatcher.threads
 
 
 def test_a_number_that_is_used_again_is_waited_for_again(server: TcpWSGIServer) -> None:

@@ -7,14 +7,12 @@ import gc
 import os
 import resource
 import signal
-import sys
 from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 _ARENA_MAX = -8  # M_ARENA_MAX of mallopt(3)
 _ARENAS = 2
-_TURN_SECONDS = 0.0005
 _SIGNAL_WHEN_PARENT_ENDS = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
@@ -65,15 +63,6 @@ def set_aside() -> None:
     """Look for no garbage any more in what is there now: it stays until the end."""
     gc.collect()
     gc.freeze()
-
-
-def take_short_turns() -> None:
-    """Let no thread keep Python's lock for long while others wait for it.
-
-    A page that is being rendered would hold up every call that comes meanwhile by 5 ms, several
-    times.
-    """
-    sys.setswitchinterval(_TURN_SECONDS)
 
 
 def raise_descriptor_limit(wanted: int) -> None:

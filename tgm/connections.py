@@ -162,8 +162,7 @@ class _OurHead(WaitressTask):  # type: ignore[misc]
     def write(self, data: bytes) -> None:
         """Write some of the body, after the head."""
         super().write(data)
-        if self.channel.head:
-            self.channel.write_soon(b"")
+        self.channel.send_head()
 
 
 class Task(_OurHead, HoldingTask):
@@ -216,10 +215,15 @@ class Channel(HoldingChannel):
 
     def write_soon(self, data: Any) -> int:
         """Send what fits, and keep the rest for later; a head that is laid ready goes first."""
-        if self.head and isinstance(data, bytes):
+        if data and self.head and isinstance(data, bytes):
             self.head, data = b"", self.head + data
         written: int = super().write_soon(data)
         return written
+
+    def send_head(self) -> None:
+        """Send a head that nothing has been written after."""
+        head, self.head = self.head, b""
+        super().write_soon(head)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         """Wait until the caller has read enough, as waitress does, but not for ever.

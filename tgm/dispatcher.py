@@ -30,10 +30,20 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             if self._idle:
                 self._idle -= 1
             elif len(self.threads) < self._most:
-                number = len(self.threads)
-                self.threads.add(number)
-                self.start_new_thread(self.handler_thread, number)
+                self._begin_one()
         self.tasks.put(task)
+
+    def _begin_one(self) -> None:
+        number = len(self.threads)
+        self.threads.add(number)
+        try:
+            self.start_new_thread(self.handler_thread, number)
+        except RuntimeError:
+            self.threads.discard(number)
+            if not self.threads:
+                raise
+            self.logger.warning("the system allows no more than %d threads", number)
+            self._most = number
 
     def handler_thread(self, thread_no: int) -> None:
         """Answer requests until told to stop."""

@@ -14,7 +14,7 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
-_READ = select.EPOLLIN | select.EPOLLPRI
+_READ = select.EPOLLIN
 _WRITE = select.EPOLLOUT
 _ROUND_SECONDS = 1.0
 
@@ -32,6 +32,7 @@ class EventLoop:
         # loop's own thread writes here.
         self._armed: dict[int, tuple[Any, int]] = {}
         self._touched: deque[Any] = deque()
+        self.turns = 0
 
     def loop(self, **_options: Any) -> None:
         """Serve until no socket is left."""
@@ -43,6 +44,7 @@ class EventLoop:
                     next_round = now + _ROUND_SECONDS
                     for descriptor, each in list(self._sockets.items()):
                         self._arm(descriptor, each)
+                self.turns += 1
                 for descriptor, flags in self._epoll.poll(next_round - now):
                     self._serve(descriptor, flags)
                 while self._touched:
@@ -90,11 +92,19 @@ class EventLoop:
             return
         if not wanted:
             self._disarm(descriptor)
-        elif armed:
-            self._epoll.modify(descriptor, wanted)
-            self._armed[descriptor] = each, wanted
+            if each.readable() or each.writable():
+                # Meanwhile whoever ended the answer has found it armed, and said nothing.
+                self._touched.append(each)
+            return
+        try:
+            if armed:
+                self._epoll.modify(descriptor, wanted)
+            else:
+                self._epoll.register(descriptor, wanted)
+        except OSError:
+            # A thread has just closed it.
+            self._armed.pop(descriptor, None)
         else:
-            self._epoll.register(descriptor, wanted)
             self._armed[descriptor] = each, wanted
 
     def _disarm(self, descriptor: int) -> None:

@@ -4,6 +4,7 @@ They are forked from a process that has imported the application, made none of i
 thread. So they share that memory, and one that is made later runs the same code and settings.
 """
 
+import contextlib
 import logging
 import os
 import select
@@ -54,6 +55,11 @@ class Place:
         """Have a waitress server take its share of the connections, and no more."""
         if self.spread is not None:
             self.spread.fit(server, self.number)
+
+    def leave(self) -> None:
+        """Tell the others that this one takes no more connections."""
+        if self.spread is not None:
+            self.spread.leave(self.number)
 
     def say_ready(self) -> None:
         """Tell the process that looks after this one that it serves."""
@@ -223,11 +229,17 @@ class Processes:
             self._kill_at = time.monotonic() + _GRACE_SECONDS
         for seat in self._seats:
             if seat.pid is not None:
-                os.kill(seat.pid, signal.SIGTERM)
+                _signal(seat.pid, signal.SIGTERM)
 
     def _kill(self) -> None:
         self._kill_at = None
         for seat in self._seats:
             if seat.pid is not None:
                 log.error("process %d (%d) does not end, and is killed", seat.number, seat.pid)
-                os.kill(seat.pid, signal.SIGKILL)
+                _signal(seat.pid, signal.SIGKILL)
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    # It may have ended a moment ago.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -112,7 +112,6 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
     """
     place = place or Place()
     box.set_aside()
-    box.take_short_turns()
     signal.signal(signal.SIGTERM, _stop)
     with app.app_context():
         settings = runtime.settings
@@ -132,6 +131,7 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
     try:
         server.run()
     finally:
+        place.leave()
         polls.stop()
         sending.stop()
         live.stop()

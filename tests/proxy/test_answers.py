@@ -119,6 +119,20 @@ def test_an_early_hint_is_not_taken_for_the_answer(
     assert program.call("getMe").json["result"] == "second"
 
 
+def test_another_protocol_is_not_taken_up(program: Program, telegram: FakeTelegram) -> None:
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+    telegram.replies(Reply(head, close=True))
+    assert program.call("getMe").status == 502
+
+
+def test_a_trailer_is_no_header(program: Program, telegram: FakeTelegram) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    telegram.replies(Reply(head + b"2\r\n{}\r\n0\r\nRetry-After: 5\r\n\r\n"))
+    got = program.call("getMe")
+    assert got.body == b"{}"
+    assert "Retry-After" not in got.headers
+
+
 @pytest.mark.parametrize("size", [1000, 300_000], ids=["whole", "stream"])
 def test_the_token_is_in_no_answer_however_long(
     program: Program, telegram: FakeTelegram, size: int

@@ -139,6 +139,5 @@ def _kept(answer: Answer, names: tuple[str, ...], token: BotToken) -> list[tuple
         value = answer.headers.get(name.lower())
         if value is None or any(secret in value for secret in spellings(token)):
             continue
-        # A value may be folded over several lines, which no answer may pass on.
-        kept.append((name, " ".join(value.split())))
+        kept.append((name, value.strip()))
     return kept

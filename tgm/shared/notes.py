@@ -75,7 +75,7 @@ class SharedNotes:
     def _run(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         try:
             return self._file.run(statement, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             log.warning("the file that processes share failed: %s", error)
             return []
 

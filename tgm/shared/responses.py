@@ -1,12 +1,12 @@
 """Reading HTTP/1.1 answers as they come in, block by block.
 
-httptools does the parsing: a call through the gateway costs a fifth less processor time than with
-the standard library, whose headers are e-mail messages.
+httptools does the parsing: with the standard library, whose headers are e-mail messages, the
+gateway's own part of a call takes twice the processor time.
 """
 
 from collections.abc import Mapping
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 # What an honest server's head stays far below.
 _LARGEST_HEAD = 128 * 1024
@@ -45,6 +45,9 @@ class Response:
             return
         try:
             self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            # Nobody has asked for another protocol.
+            raise BadResponse("the protocol would change") from None
         except HttpParserError as error:
             self.keeps_alive = False
             if not self.is_complete:
@@ -79,7 +82,8 @@ class Response:
             self.reason += part.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.is_complete:
+        # Behind the head there are trailers, which say nothing to us.
+        if not self.has_head:
             self._names.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
 
     def on_headers_complete(self) -> None:

@@ -25,7 +25,9 @@ ON CONFLICT (key) DO UPDATE SET
     until = CASE WHEN until <= ?3 THEN ?3 + ?4 ELSE until END
 RETURNING amount, until
 """
-_PURGE = "DELETE FROM counts WHERE key IN (SELECT key FROM counts WHERE until <= ? LIMIT ?)"
+_PURGE = """
+DELETE FROM counts WHERE key IN (SELECT key FROM counts WHERE until <= ? LIMIT ?) RETURNING key
+"""
 
 
 def address_of(path: Path) -> str:
@@ -66,8 +68,8 @@ class SqliteStorage(Storage):
         now = self._clock()
         ((counted, until),) = self.file.run(_COUNT, (key, amount, now, seconds))
         if now >= self._purge_at:
-            self._purge_at = now + _PURGE_SECONDS
-            self.file.run(_PURGE, (now, _PURGE_STEP))
+            is_all = len(self.file.run(_PURGE, (now, _PURGE_STEP))) < _PURGE_STEP
+            self._purge_at = now + _PURGE_SECONDS if is_all else now
         return counted, until
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
