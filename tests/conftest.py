@@ -3,7 +3,9 @@
 import gc
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,8 +22,9 @@ from tgm import create_app, database
 from tgm.auth.roles import Role
 from tgm.auth.service import Person
 from tgm.extensions import db, runtime
-from tgm.front import Front
+from tgm.front import AnswerTo, Environ, Front, Route
 from tgm.settings import Settings
+from tgm.telegram.errors import TelegramUnreachable
 
 OWNER = "owner@example.com"
 
@@ -93,14 +96,32 @@ def do_not_wait_for_the_disk(connection: sqlite3.Connection, _record: object) ->
     connection.execute("PRAGMA synchronous=OFF")
 
 
-@pytest.fixture(params=["front", "blueprint"])
+@pytest.fixture(params=["loop", "front", "blueprint"])
 def each_way(request: pytest.FixtureRequest, app: Flask) -> None:
-    """Programs' calls by the shortcut in front of Flask's dispatch, and then without it."""
-    # Where a proxy is trusted, its middleware stands before all.
-    front = getattr(app.wsgi_app, "app", app.wsgi_app)
-    assert isinstance(front, Front)
-    if request.param == "blueprint":
+    """Programs' calls in the thread that waits for connections, where they can be answered there;
+    by the shortcut in front of Flask's dispatch; and without either."""
+    front: Front = app.extensions["tgm.front"]
+    if request.param == "loop":
+        # What is known is known at once, and a connection is there already: without them a thread
+        # makes the first call.
+        front.routes = [replace(route, at_once=prepared(route)) for route in front.routes]
+        with suppress(TelegramUnreachable):
+            pool = runtime.telegram.pools.at(None)
+            pool.give_back(pool.take())
+    elif request.param == "front":
+        front.routes = [replace(route, at_once=lambda _environ: None) for route in front.routes]
+    else:
         front.routes = ()
+
+
+def prepared(route: Route) -> Callable[[Environ], AnswerTo | None]:
+    known = runtime.snapshot
+
+    def at_once(environ: Environ) -> AnswerTo | None:
+        known.current()
+        return route.at_once(environ)
+
+    return at_once
 
 
 @pytest.fixture

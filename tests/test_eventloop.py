@@ -14,6 +14,7 @@ from tests.live.listening import wait_until
 from tgm.connections import Channel
 from tgm.dispatcher import Dispatcher
 from tgm.eventloop import EventLoop
+from tgm.front import Front
 
 SECONDS = 20
 LARGE = b"x" * 8_000_000
@@ -43,16 +44,18 @@ def application() -> Application:
 
 @pytest.fixture
 def server(application: Application) -> Iterator[TcpWSGIServer]:
+    threads = Dispatcher(4)
     made = create_server(
         application,
         _start=False,
-        _dispatcher=Dispatcher(4),
+        _dispatcher=threads,
         listen="127.0.0.1:0",
         connection_limit=12,
         channel_timeout=1,
         cleanup_interval=1,
     )
-    made.asyncore = EventLoop(made)
+    made.asyncore = EventLoop(made, threads)
+    made.front = Front(application, ())
     made.channel_class = Channel
     made.accept_connections()
     thread = threading.Thread(target=made.run, daemon=True)

@@ -21,9 +21,10 @@ from waitress.utilities import RequestEntityTooLarge
 
 from tgm.dropin import tokens
 from tgm.eventloop import Wakeful
-from tgm.live.channel import HoldingChannel, HoldingTask
+from tgm.live.channel import HoldingTask
 from tgm.proxy.callers import shows_key
 from tgm.proxy.target import PREFIX
+from tgm.quick import QuickChannel
 from tgm.settings import MEBIBYTE
 from tgm.shared.marks import FOR_PROGRAMS, GATEWAY, SOURCE
 from tgm.testsend.uploads import is_upload
@@ -190,7 +191,7 @@ class RefusalTask(_OurHead, ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class Channel(HoldingChannel):
+class Channel(QuickChannel):
     """A connection that reads requests and writes answers our way."""
 
     parser_class = RequestParser

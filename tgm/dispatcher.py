@@ -1,9 +1,21 @@
 """The threads that answer requests."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from waitress.task import ThreadedTaskDispatcher
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is no request, in the form of one."""
+
+    service: Callable[[], None]
+
+    def cancel(self) -> None:
+        """Drop it."""
 
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
@@ -32,6 +44,10 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             elif len(self.threads) < self._most:
                 self._begin_one()
         self.tasks.put(task)
+
+    def add_job(self, job: Callable[[], None]) -> None:
+        """Have something else done, which nobody waits for any more once it is dropped."""
+        self.add_task(_Job(job))
 
     def _begin_one(self) -> None:
         number = len(self.threads)

@@ -14,17 +14,24 @@ from typing import Any
 from waitress import wasyncore
 from waitress.server import TcpWSGIServer
 
+from tgm.dispatcher import Dispatcher
+from tgm.shared.waiting import Awaited
+
 _READ = select.EPOLLIN
 _WRITE = select.EPOLLOUT
 _ROUND_SECONDS = 1.0
+# As long as waitress waits for its threads.
+_GRACE_SECONDS = 5.0
 
 
 class EventLoop:
-    """Stands where a waitress server has its module `asyncore`."""
+    """Stands where a waitress server has its module `asyncore`; see `tgm.shared.waiting.Waiter`."""
 
     close_all = staticmethod(wasyncore.close_all)
 
-    def __init__(self, server: TcpWSGIServer) -> None:
+    def __init__(self, server: TcpWSGIServer, threads: Dispatcher) -> None:
+        """`threads` do what may take its time."""
+        self.in_thread = threads.add_job
         self._sockets: dict[int, Any] = server._map
         self._wake = server.trigger.pull_trigger
         self._epoll = select.epoll()
@@ -32,28 +39,69 @@ class EventLoop:
         # loop's own thread writes here.
         self._armed: dict[int, tuple[Any, int]] = {}
         self._touched: deque[Any] = deque()
+        # Sockets that are nobody's connection, such as those to Telegram.
+        self._awaited: dict[int, Awaited] = {}
+        self._is_ending = False
         self.turns = 0
+        self._next_round = 0.0
 
     def loop(self, **_options: Any) -> None:
-        """Serve until no socket is left."""
-        next_round = 0.0
+        """Serve until no socket is left, or until `end`. Raises SystemExit then."""
         try:
-            while self._sockets:
-                now = time.monotonic()
-                if now >= next_round:
-                    next_round = now + _ROUND_SECONDS
-                    for descriptor, each in list(self._sockets.items()):
-                        self._arm(descriptor, each)
-                self.turns += 1
-                for descriptor, flags in self._epoll.poll(next_round - now):
-                    self._serve(descriptor, flags)
-                while self._touched:
-                    channel = self._touched.popleft()
-                    descriptor = channel.descriptor
-                    if self._sockets.get(descriptor) is channel:
-                        self._arm(descriptor, channel)
+            while self._sockets and not self._is_ending:
+                self._turn()
+            until = time.monotonic() + _GRACE_SECONDS
+            while self._awaited and time.monotonic() < until:
+                self._turn()
         finally:
             self._epoll.close()
+        if self._is_ending:
+            raise SystemExit(0)
+
+    def end(self) -> None:
+        """Stop serving, once what is awaited has come. A signal's handler may call it: it must not
+        break off an answer in the middle, as an exception would."""
+        self._is_ending = True
+        self._wake()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_round:
+            self._next_round = now + _ROUND_SECONDS
+            self._round(now)
+        self.turns += 1
+        for descriptor, flags in self._epoll.poll(self._next_round - now):
+            awaited = self._awaited.get(descriptor)
+            if awaited is not None:
+                awaited.ready()
+            else:
+                self._serve(descriptor, flags)
+        while self._touched:
+            channel = self._touched.popleft()
+            descriptor = channel.descriptor
+            if self._sockets.get(descriptor) is channel:
+                self._arm(descriptor, channel)
+
+    def _round(self, now: float) -> None:
+        for descriptor, each in list(self._sockets.items()):
+            self._arm(descriptor, each)
+        for awaited in list(self._awaited.values()):
+            if awaited.until <= now:
+                awaited.late()
+
+    def wait_for(self, each: Awaited, *, to_write: bool = False) -> None:
+        """Tell `each` when there is something to read; with `to_write`, when there is room."""
+        flags = _READ | _WRITE if to_write else _READ
+        if each.descriptor in self._awaited:
+            self._epoll.modify(each.descriptor, flags)
+        else:
+            self._epoll.register(each.descriptor, flags)
+            self._awaited[each.descriptor] = each
+
+    def forget(self, each: Awaited) -> None:
+        """Tell it nothing more."""
+        if self._awaited.pop(each.descriptor, None) is not None:
+            self._epoll.unregister(each.descriptor)
 
     def begin(self, channel: Any) -> None:
         """Hear of a new connection, in the loop's own thread."""

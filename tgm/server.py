@@ -78,7 +78,8 @@ def build(app: Flask, settings: Settings, listener: socket.socket | None = None)
     server: TcpWSGIServer = create_server(
         app, _start=False, _dispatcher=threads, **options(settings), sockets=sockets
     )
-    server.asyncore = EventLoop(server)
+    server.asyncore = EventLoop(server, threads)
+    server.front = app.extensions["tgm.front"]
     server.channel_class = Channel
     server.adj.signed_in = signed_in_by(app)
     server.accept_connections()
@@ -127,6 +128,7 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
         loop.start()
     relay.start()
     sending.start(Owner(settings.instance_path, "senders"))
+    _end_by_signals(server.asyncore)
     place.say_ready()
     try:
         server.run()
@@ -217,6 +219,19 @@ def address(server: TcpWSGIServer) -> str:
         if ":" in host
         else (f"http://{host}:{server.effective_port}")
     )
+
+
+def _end_by_signals(loop: EventLoop) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
+        # A service's manager tells each of several processes, and so does the one that made them.
+        # Whoever presses Ctrl-C twice does not want to wait.
+        again = signal.SIG_IGN if number == signal.SIGTERM else signal.default_int_handler
+        signal.signal(number, again)
+        loop.end()
+
+    signal.signal(signal.SIGTERM, end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, end)
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:

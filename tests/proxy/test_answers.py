@@ -4,6 +4,7 @@ import gzip
 import http.client
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -242,8 +243,9 @@ def test_a_long_answer_that_breaks_off_does_not_end_as_if_whole(
         telegram.replies(Reply(raw, close=True))
     else:
         telegram.replies(chunked(BIG, size=5000, whole=False))
-    with pytest.raises(http.client.IncompleteRead):
-        program.call("getStickerSet")
+    # Without a thread, all of it is awaited before anything goes out: it can still become a 502.
+    with suppress(http.client.IncompleteRead):
+        assert program.call("getStickerSet").status == 502
 
 
 def test_a_caller_that_goes_away_frees_everything(program: Program, telegram: FakeTelegram) -> None:

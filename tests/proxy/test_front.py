@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.proxy.conftest import Program
-from tgm.front import Front
+from tgm.front import Front, Route
 from tgm.proxy.answers import ProxyAnswer
 
 
@@ -35,7 +35,8 @@ def test_it_answers_plain_calls_and_hands_on_the_rest(
         start("404 Not Found", [])
         return [b"behind"]
 
-    front = Front(behind, (("/api/", lambda _environ: ProxyAnswer(200, [], [b"front"])),))
+    route = Route("/api/", lambda _environ: ProxyAnswer(200, [], [b"front"]), lambda _environ: None)
+    front = Front(behind, [route])
     assert answer_of(front, verb, path) == expected
 
 

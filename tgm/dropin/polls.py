@@ -16,7 +16,8 @@ from tgm.dropin.answers import updates
 from tgm.dropin.consumers import Consumers, Place, Standing
 from tgm.live.channel import HOLD, Line
 from tgm.proxy.answers import ProxyAnswer, own
-from tgm.proxy.served import Note, ServedCall
+from tgm.proxy.later import Later
+from tgm.proxy.served import ServedCall
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict, TgmError
 from tgm.shared.marks import GATEWAY
@@ -42,38 +43,27 @@ class Poll:
     call: ServedCall = field(repr=False)
 
 
-class Parked:
+class Parked(Later):
     """A poll's answer, which is given later: from the thread of `Polls`, or where the server knows
     no way to hold a connection, from the caller's own, which then waits."""
 
     def __init__(self, polls: "Polls", poll: Poll, until: float) -> None:
+        super().__init__(poll.call.environ)
         self.poll = poll
         self.until = until
         self.seen = 0
         self._polls = polls
-        self._line: Line | None = None
         self._answer: ProxyAnswer | None = None
         self._given = threading.Event()
-        self._note: Note = lambda _answer, _error: None
-        self._headers: list[tuple[str, str]] = []
 
     def __iter__(self) -> Iterator[bytes]:
-        hold = self.poll.call.environ.get(HOLD)
-        if hold is not None:
-            hold(self, whole=True)
+        if HOLD in self.poll.call.environ:
+            yield from super().__iter__()
             return
         self._polls.join(self)
         self._given.wait(self.poll.seconds + 1)
         self._polls.leave(self)
         yield from self._answer.body if self._answer else [b'{"ok":true,"result":[]}']
-
-    def when_ended(self, note: Note) -> None:
-        """Hand the answer to `note` once it has been given."""
-        self._note = note
-
-    def shares(self, headers: list[tuple[str, str]]) -> None:
-        """Send these headers with the answer; more may be added to the list until then."""
-        self._headers = headers
 
     def attach(self, line: Line) -> None:
         """Take the connection over."""
@@ -83,16 +73,13 @@ class Parked:
     def lost(self) -> None:
         """Hear that the program has gone."""
         if self._polls.leave(self):
-            self._note(ProxyAnswer(200, [], [], GATEWAY), "caller_gone")
+            self._note(ProxyAnswer(200, [], [], GATEWAY), 0, "caller_gone")
 
     def give(self, answer: ProxyAnswer) -> None:
         """Answer. Called once, by whoever has taken it out of `Polls`."""
         self._answer = answer
-        answer.headers += [each for each in self._headers if each[0] != "Content-Type"]
-        self._note(answer, None)
         self._given.set()
-        if self._line is not None:
-            self._line.answer(answer.status_line, answer.headers, b"".join(answer.body))
+        self._give(answer)
 
 
 class Polls:
@@ -115,10 +102,7 @@ class Polls:
 
     def park(self, poll: Poll) -> ProxyAnswer:
         """Return an answer that waits until there is something to say."""
-        parked = Parked(self, poll, self._clock() + poll.seconds)
-        answer = ProxyAnswer(200, [("Content-Type", "application/json")], parked, GATEWAY)
-        parked.shares(answer.headers)
-        return answer
+        return Parked(self, poll, self._clock() + poll.seconds).announced()
 
     def join(self, parked: Parked) -> None:
         """Look after a poll from now on."""

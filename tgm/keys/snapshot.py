@@ -19,9 +19,13 @@ from tgm.bots.models import Bot, token_place
 from tgm.bots.revision import Revision
 from tgm.keys.models import ApiKey, ApiKeyBot
 from tgm.keys.patterns import allows
+from tgm.shared.waiting import Waiter
 
 CHECK_SECONDS = 0.375
 OLDEST_SECONDS = 0.5
+# Somewhat earlier than anybody has to wait for it.
+_RENEW_SECONDS = 0.2
+_YOUNG_SECONDS = 0.325
 
 
 @dataclass(frozen=True)
@@ -124,12 +128,31 @@ class Snapshot:
         self._lock = threading.Lock()
         self._known: Known | None = None
         self._checked_at = float("-inf")
+        self._is_renewing = False
 
     def drop(self) -> None:
         """Forget what is known: this process has just changed it."""
         # The lock, since a check under way may have asked before the change was committed.
         with self._lock:
             self._checked_at = float("-inf")
+
+    def at_hand(self, waiter: Waiter) -> Known | None:
+        """Return what is known, where it is young enough that nobody has to ask the database.
+
+        For whoever may not wait: a thread of the waiter's asks in time, as long as somebody calls.
+        """
+        known, age = self._known, self._clock() - self._checked_at
+        if age >= _RENEW_SECONDS and not self._is_renewing:
+            self._is_renewing = True
+            waiter.in_thread(self._renew)
+        return known if age < _YOUNG_SECONDS else None
+
+    def _renew(self) -> None:
+        try:
+            with self._lock:
+                self._ask(_RENEW_SECONDS)
+        finally:
+            self._is_renewing = False
 
     def current(self) -> Known:
         """Return what is known now."""
@@ -142,14 +165,14 @@ class Snapshot:
             # Somebody is asking already: nobody else need wait for it.
             return known
         try:
-            return self._ask()
+            return self._ask(CHECK_SECONDS)
         finally:
             self._lock.release()
 
-    def _ask(self) -> Known:
+    def _ask(self, oldest: float) -> Known:
         # The time is taken before the query: a change during it is seen by the next check.
         asked_at = self._clock()
-        if self._known is not None and asked_at - self._checked_at < CHECK_SECONDS:
+        if self._known is not None and asked_at - self._checked_at < oldest:
             return self._known
         with self._engine.connect() as connection:
             number = connection.scalar(select(Revision.number)) or 0

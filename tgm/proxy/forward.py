@@ -7,10 +7,12 @@ from tgm.proxy.answers import ProxyAnswer, whole
 from tgm.proxy.blocks import Blotted
 from tgm.proxy.masking import CHECKED, mask, spellings
 from tgm.proxy.target import MethodTarget
+from tgm.shared.waiting import Waiter
 from tgm.telegram.answer import Answer
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.connection import BLOCK_BYTES
 from tgm.telegram.errors import Failure, TelegramUnreachable
+from tgm.telegram.exchange import Done
 from tgm.telegram.token import BotToken
 
 # An answer up to this size is here in full before its first byte leaves, so that one cut short can
@@ -81,6 +83,43 @@ def call_method(
         headers=request_headers(environ, body),
         body=body.blocks(),
     )
+    return answered(answer, token, target, whole_bytes)
+
+
+def begin_method(
+    telegram: TelegramClient,
+    token: BotToken,
+    target: MethodTarget,
+    environ: Mapping[str, Any],
+    waiter: Waiter,
+    done: Done,
+) -> bool:
+    """Call the method without waiting for the answer, which `done` gets, in the waiter's thread.
+
+    Returns False where that is not possible for now: nothing has been sent then. The body has to be
+    in memory.
+    """
+    body = Body(environ)
+    content = b"".join(body.blocks())
+    # It may have to be read once more.
+    body.rewind()
+    return telegram.begin_method(
+        token,
+        target.method,
+        verb=environ["REQUEST_METHOD"],
+        query=target.query,
+        headers=request_headers(environ, body),
+        body=content,
+        waiter=waiter,
+        longest=WHOLE_BYTES,
+        done=done,
+    )
+
+
+def answered(
+    answer: Answer, token: BotToken, target: MethodTarget, whole_bytes: int
+) -> ProxyAnswer:
+    """Return Telegram's answer as the caller gets it. Raises TelegramUnreachable."""
     headers = _kept(answer, _RETURNED, token)
     start = answer.read_up_to(whole_bytes)
     is_packed = answer.headers.get("content-encoding", "identity").lower() != "identity"

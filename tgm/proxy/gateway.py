@@ -17,6 +17,7 @@ from tgm.bots.tokens import opened
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
+from tgm.proxy.asked import Asked
 from tgm.proxy.callers import Callers, RateLimited
 from tgm.proxy.entrance import API, Entrance, Environ
 from tgm.proxy.fingerprint import fingerprint
@@ -28,11 +29,13 @@ from tgm.proxy.sending import Sending
 from tgm.proxy.served import ServedCall, Server
 from tgm.proxy.target import FileTarget, JobTarget, MethodTarget
 from tgm.proxy.timing import Call, noted
+from tgm.security.credentials import digest
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import TgmError
 from tgm.shared.marks import SOURCE
+from tgm.shared.waiting import WAITER
 from tgm.telegram import catalog
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import TelegramUnreachable
@@ -41,6 +44,7 @@ from tgm.telegram.token import BotToken
 log = logging.getLogger(__name__)
 
 _FAULT = "Internal Server Error"
+_ANSWERS_PRESS = "answercallbackquery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +88,31 @@ class Gateway:
         # Added in place: an answer that is given later takes what stands here then.
         answer.headers += [*headers, *entrance.headers, (SOURCE, answer.source)]
         return noted(answer, call, self.request_log)
+
+    def at_once(
+        self, environ: Environ, entrance: Entrance = API
+    ) -> Callable[[Environ], ProxyAnswer] | None:
+        """Return what answers the call without waiting for anything but Telegram; None where it may
+        have to wait for the database, a turn or a limit's storage.
+
+        What is returned needs a WAITER and HOLD in the environ, and a body that is in memory. The
+        answer is a list of blocks then, or a `Later`.
+        """
+        known = self.snapshot.at_hand(environ[WAITER])
+        if known is None or not self.settings.counts_in_memory or _may_wait(environ):
+            return None
+        try:
+            target = entrance.target(environ)
+            key = known.keys.get(digest(entrance.key(environ)))
+        except TgmError:
+            return None
+        if not isinstance(target, MethodTarget) or key is None or key.refusal(time.time()):
+            return None
+        bot = entrance.bot(target, known)
+        method = target.method.lower()
+        if bot is None or bot.keeps_pace or method in self.served or method == _ANSWERS_PRESS:
+            return None
+        return partial(self.handle, entrance=entrance, caller=key)
 
     def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:
         return self.callers.identify(entrance.key(environ), environ.get("REMOTE_ADDR") or "")
@@ -146,6 +175,8 @@ class Gateway:
             return self._finish(begun, queue)
         whole_bytes = forward.WHOLE_BYTES if begun is None else WHOLE_BYTES
         if not bot.keeps_pace:
+            if begun is None and WAITER in environ:
+                return self._ask(call, bot, target, entrance)
             now = partial(self._forward, environ, bot, target, whole_bytes)
             return self._finish(begun, now)
         try:
@@ -175,12 +206,29 @@ class Gateway:
         )
         if bot.keeps_pace:
             self.sending.heed(bot, answer)
-        if target.method.lower() == "answercallbackquery" and answer.status == 200:
+        if target.method.lower() == _ANSWERS_PRESS and answer.status == 200:
             environ["wsgi.input"].seek(0)
             press = answered_press(environ, target.query)
             if press is not None:
                 self.press_answered(press)
         return answer
+
+    def _ask(
+        self, call: Call, bot: KnownBot, target: MethodTarget, entrance: Entrance
+    ) -> ProxyAnswer:
+        """Make the call without a thread that waits for the answer: see `at_once`."""
+        environ, token = call.environ, self._token(bot)
+        waiter = environ[WAITER]
+        asked = Asked(
+            environ,
+            begin=partial(forward.begin_method, self.telegram, token, target, environ, waiter),
+            make=partial(self._forward, environ, bot, target, forward.WHOLE_BYTES),
+            end=partial(
+                forward.answered, token=token, target=target, whole_bytes=forward.WHOLE_BYTES
+            ),
+            refusal=partial(_refusal, call=call, entrance=entrance),
+        )
+        return asked.announced()
 
     def _forward_later(
         self, environ: Environ, key: KnownKey, bot: KnownBot, target: MethodTarget, whole_bytes: int
@@ -221,6 +269,10 @@ class Gateway:
     def _give_up(self, begun: Ticket | None) -> None:
         if begun is not None:
             self.idempotency.abandon(begun)
+
+
+def _may_wait(environ: Environ) -> bool:
+    return "HTTP_IDEMPOTENCY_KEY" in environ or "HTTP_PREFER" in environ
 
 
 def _refusal(error: Exception, call: Call, entrance: Entrance) -> ProxyAnswer:

@@ -7,15 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tgm.live.channel import HOLD, Line
-from tgm.proxy.answers import ProxyAnswer, own
+from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.later import Later, made
 from tgm.proxy.pace import Pace, PaceReached, Slot
 from tgm.proxy.room import Room
-from tgm.proxy.served import Note
-from tgm.shared.marks import GATEWAY, SOURCE
-from tgm.telegram.errors import Failure, TelegramUnreachable
-
-# Decided by the answer itself, not by what stood before it was there.
-_OWN_HEADERS = frozenset({"Content-Type", SOURCE})
+from tgm.shared.marks import GATEWAY
 
 
 @dataclass(frozen=True)
@@ -33,10 +29,7 @@ class Held:
 
     def made(self) -> ProxyAnswer:
         """Make the call and return the whole answer, or what it came to instead."""
-        try:
-            return _whole(self.make())
-        except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
-            return self.refusal(error)
+        return made(self.make, self.refusal)
 
     def refused(self, seconds: float) -> ProxyAnswer:
         """Return the answer to a call that is not made."""
@@ -62,10 +55,7 @@ class Holding:
         # A request that was made by TGM itself has no connection that could be kept.
         if held.environ.get(HOLD) is None:
             return self._wait(held)
-        waiting = _Waiting(self._pace, self._room, held)
-        answer = ProxyAnswer(200, [("Content-Type", "application/json")], waiting, GATEWAY)
-        waiting.shares(answer.headers)
-        return answer
+        return _Waiting(self._pace, self._room, held).announced()
 
     def _wait(self, held: Held) -> ProxyAnswer:
         while (left := held.slot.at - self._room.clock()) > 0:
@@ -77,19 +67,17 @@ class Holding:
         return held.make()
 
 
-class _Waiting:
-    """The answer to a call that is held: see `tgm.proxy.served.Delayed` and `room.Errand`."""
+class _Waiting(Later):
+    """The answer to a call that is held: see also `room.Errand`."""
 
     def __init__(self, pace: Pace, room: Room, held: Held) -> None:
+        super().__init__(held.environ)
         self._pace = pace
         self._room = room
         self._held = held
-        self._line: Line | None = None
         self._lock = threading.Lock()
         self._is_settled = False
         self._is_kept = False
-        self._note: Note = lambda _answer, _error: None
-        self._headers: list[tuple[str, str]] = []
 
     @property
     def due(self) -> float:
@@ -98,21 +86,12 @@ class _Waiting:
 
     def __iter__(self) -> Iterator[bytes]:
         self._is_kept = True
-        self._held.environ[HOLD](self, whole=True)
-        yield from ()
+        return super().__iter__()
 
     def close(self) -> None:
         """End: called by the server in every case, also where it has kept the connection."""
         if not self._is_kept:
             self.lost()
-
-    def when_ended(self, note: Note) -> None:
-        """Hand the answer to `note` once it has been given."""
-        self._note = note
-
-    def shares(self, headers: list[tuple[str, str]]) -> None:
-        """Send these headers with the answer; more may be added to the list until then."""
-        self._headers = headers
 
     def attach(self, line: Line) -> None:
         """Take the connection over."""
@@ -126,7 +105,7 @@ class _Waiting:
             if self._held.give_up is not None:
                 # Not here: this thread may be the one that serves every connection.
                 self._room.put(_Undoing(self._held.give_up))
-            self._note(ProxyAnswer(200, [], [], GATEWAY), "caller_gone")
+            self._note(ProxyAnswer(200, [], [], GATEWAY), 0, "caller_gone")
 
     def run(self) -> None:
         """Make the call, unless it has been put off meanwhile."""
@@ -154,13 +133,6 @@ class _Waiting:
             is_first, self._is_settled = not self._is_settled, True
         return is_first
 
-    def _give(self, answer: ProxyAnswer) -> None:
-        answer.headers += [each for each in self._headers if each[0] not in _OWN_HEADERS]
-        answer.headers.append((SOURCE, answer.source))
-        self._note(answer, None)
-        if self._line is not None:
-            self._line.answer(answer.status_line, answer.headers, b"".join(answer.body))
-
 
 @dataclass(frozen=True)
 class _Undoing:
@@ -172,17 +144,3 @@ class _Undoing:
     def turn_away(self) -> None:
         """Undo also where the room has closed."""
         self.run()
-
-
-def _whole(answer: ProxyAnswer) -> ProxyAnswer:
-    """Read an answer to its end."""
-    if isinstance(answer.body, list):
-        return answer
-    try:
-        blocks = list(answer.body)
-    except OSError:
-        error = TelegramUnreachable(Failure.BROKEN)
-        return own(error, error.failure)
-    return ProxyAnswer(
-        answer.status, answer.headers, blocks, answer.source, answer.error, answer.reason
-    )

@@ -28,7 +28,8 @@ class ServedCall:
 Server = Callable[[ServedCall], ProxyAnswer | None]
 """Answers a call, None where Telegram is to answer it after all; may raise TgmError."""
 
-Note = Callable[[ProxyAnswer, str | None], None]
+Note = Callable[[ProxyAnswer, int, str | None], None]
+"""Told the answer, the number of its body's bytes, and the kind of error if it failed."""
 
 
 @runtime_checkable
@@ -38,4 +39,4 @@ class Delayed(Protocol):
     def __iter__(self) -> Iterator[bytes]: ...
 
     def when_ended(self, note: Note) -> None:
-        """Hand the answer to `note` once it has been given, with the kind of error if it failed."""
+        """Hand the answer to `note` once it has been given."""

@@ -1,16 +1,16 @@
 """What a call took and how it ended, for the request log."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.counted import Counted
 from tgm.proxy.requestlog import LogRow, RequestLog
 from tgm.proxy.served import Delayed
 from tgm.shared.clock import utcnow
-from tgm.telegram.errors import Failure
 
 _LARGEST = 2**63 - 1
 
@@ -61,8 +61,7 @@ def noted(answer: ProxyAnswer, call: Call, request_log: RequestLog) -> ProxyAnsw
         return answer
     if isinstance(answer.body, Delayed):
 
-        def note_later(given: ProxyAnswer, error: str | None) -> None:
-            sent = sum(map(len, given.body))
+        def note_later(given: ProxyAnswer, sent: int, error: str | None) -> None:
             request_log.add(call.row(key, given, sent, error or given.error))
 
         answer.body.when_ended(note_later)
@@ -73,42 +72,3 @@ def noted(answer: ProxyAnswer, call: Call, request_log: RequestLog) -> ProxyAnsw
 
     answer.body = Counted(answer.body, note)
     return answer
-
-
-class Counted:
-    """An answer's body that notes its call once it has been sent, or has failed to be."""
-
-    def __init__(self, body: Iterable[bytes], note: Callable[[int, str | None], None]) -> None:
-        """`note` is told the number of bytes and the kind of error, once."""
-        self._source = body
-        self._blocks: Iterator[bytes] = iter(body)
-        self._note = note
-        self._sent = 0
-        self._is_noted = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        try:
-            block = next(self._blocks)
-        except StopIteration:
-            self._end(None)
-            raise
-        except OSError:
-            self._end(Failure.BROKEN)
-            raise
-        self._sent += len(block)
-        return block
-
-    def close(self) -> None:
-        """End: called by the server in every case. One not read to its end lost its caller."""
-        self._end("caller_gone")
-        close = getattr(self._source, "close", None)
-        if close is not None:
-            close()
-
-    def _end(self, error: str | None) -> None:
-        if not self._is_noted:
-            self._is_noted = True
-            self._note(self._sent, error)

@@ -20,7 +20,8 @@ class Response:
     """One answer, fed with the bytes of a connection.
 
     `headers` are by their names in lower case, of several the first. `length` is the body's size in
-    bytes, None where only its frames or the end of the connection tell.
+    bytes, None where only its frames or the end of the connection tell; `unread` how many of them
+    have come and not been taken.
     """
 
     def __init__(self) -> None:
@@ -34,6 +35,7 @@ class Response:
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._names: dict[str, str] = {}
         self._body: list[bytes] = []
+        self.unread = 0
         self._fed = 0
 
     def feed(self, data: bytes) -> None:
@@ -66,6 +68,7 @@ class Response:
 
     def take(self) -> bytes:
         """Return what has come of the body since the last time."""
+        self.unread = 0
         if len(self._body) == 1:
             return self._body.pop()
         body, self._body = b"".join(self._body), []
@@ -103,6 +106,7 @@ class Response:
     def on_body(self, part: bytes) -> None:
         if not self.is_complete:
             self._body.append(part)
+            self.unread += len(part)
 
     def on_message_complete(self) -> None:
         if self.has_head and not self.is_complete:

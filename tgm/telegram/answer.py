@@ -82,6 +82,16 @@ class Answer:
             total += len(block)
         return b"".join(blocks)
 
+    def is_here(self, size: int) -> bool:
+        """Whether all of the body is here, `size` bytes at most, so that reading waits for nothing.
+        Asked before anything is read."""
+        return self._response.is_complete and self._response.unread <= size
+
+    def be_patient(self) -> None:
+        """From now on wait for what is still to come, in a thread."""
+        if self._connection is not None:
+            self._connection.be_patient(self._pool.timeout)
+
     def as_stream(self, start: bytes) -> "Stream":
         """Return the body as blocks: `start`, which has been read already, then what is left."""
         return Stream(self, start)

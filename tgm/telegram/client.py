@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from tgm.shared.waiting import Waiter
 from tgm.telegram.answer import Answer
-from tgm.telegram.errors import Failure, TelegramUnreachable
+from tgm.telegram.errors import Failure, TelegramUnreachable, before_answer
+from tgm.telegram.exchange import Done, Exchange
 from tgm.telegram.longpoll import LongPoll
 from tgm.telegram.token import BotToken
 from tgm.telegram.upstream import Pools, Route, is_cloud
@@ -16,7 +18,7 @@ class TelegramClient:
 
     def __init__(self, route: Route) -> None:
         self._route = route
-        self._pools = Pools(route)
+        self.pools = Pools(route)
 
     def __repr__(self) -> str:
         return "<TelegramClient>"
@@ -55,6 +57,37 @@ class TelegramClient:
         """
         return self._open(token, verb, f"/bot{token.value}/{method}", query, headers, body)
 
+    def begin_method(
+        self,
+        token: BotToken,
+        method: str,
+        *,
+        verb: str,
+        query: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        waiter: Waiter,
+        longest: int,
+        done: Done,
+    ) -> bool:
+        """Send a method call as it is without waiting for anything; called by the waiter's thread.
+
+        Returns False where no connection is free: nothing has been sent then. Otherwise `done` gets
+        the answer, here in full or up to `longest` bytes of it, or what went wrong.
+        """
+        pool = self.pools.at(token.server)
+        path = f"/bot{token.value}/{method}"
+        try:
+            head = pool.head(verb, f"{path}?{query}" if query else path, headers)
+        except ValueError as error:
+            done(TelegramUnreachable(before_answer(error)))
+            return True
+        connection = pool.take_idle()
+        if connection is None:
+            return False
+        Exchange(connection, pool, waiter, longest, done).begin(head + body)
+        return True
+
     def open_file(self, token: BotToken, path: str, headers: Mapping[str, str]) -> Answer:
         """Start to download a file. `path` is percent-encoded. Raises TelegramUnreachable."""
         return self._open(token, "GET", f"/file/bot{token.value}/{path}", "", headers, ())
@@ -68,20 +101,14 @@ class TelegramClient:
         headers: Mapping[str, str],
         body: Iterable[bytes],
     ) -> Answer:
-        pool = self._pools.at(token.server)
+        pool = self.pools.at(token.server)
         connection = pool.take()
         target = f"{path}?{query}" if query else path
         try:
             response = connection.ask(pool.head(verb, target, headers), body)
-        except TimeoutError:
+        except (OSError, ValueError) as error:
             connection.close()
-            raise TelegramUnreachable(Failure.TIMEOUT) from None
-        except ConnectionError:
-            connection.close()
-            raise TelegramUnreachable(Failure.BROKEN) from None
-        except (OSError, ValueError):
-            connection.close()
-            raise TelegramUnreachable(Failure.PROTOCOL) from None
+            raise TelegramUnreachable(before_answer(error)) from None
         except BaseException:
             connection.close()
             raise
@@ -97,4 +124,4 @@ class TelegramClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._pools.close()
+        self.pools.close()

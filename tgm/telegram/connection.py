@@ -16,6 +16,7 @@ class Connection:
 
     def __init__(self, connected: socket.socket) -> None:
         self.socket = connected
+        self._patience = connected.gettimeout()
         self.idle_since = 0.0
         self._poll = select.poll()
         self._poll.register(connected, select.POLLIN)
@@ -26,6 +27,12 @@ class Connection:
         A socket with something to read while nothing was asked has been closed, or is out of step.
         """
         return now - self.idle_since <= IDLE_SECONDS and not self._poll.poll(0)
+
+    def be_patient(self, seconds: float) -> None:
+        """Wait up to so many seconds at each step from now on; with 0, never."""
+        if self._patience != seconds:
+            self.socket.settimeout(seconds)
+            self._patience = seconds
 
     def ask(self, head: bytes, body: Iterable[bytes] = ()) -> Response:
         """Send a request; return the answer as soon as its headers are there.

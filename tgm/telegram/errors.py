@@ -24,6 +24,13 @@ _SENTENCES = {
 }
 
 
+def before_answer(error: OSError | ValueError) -> Failure:
+    """Return what it means that a connection has failed before there was any answer."""
+    if isinstance(error, TimeoutError):
+        return Failure.TIMEOUT
+    return Failure.BROKEN if isinstance(error, ConnectionError) else Failure.PROTOCOL
+
+
 class TelegramUnreachable(BadGateway):
     """There is no answer of Telegram's. Whether it acted on the request is unknown, unless
     `is_sent` is false: then there was no connection, and Telegram knows nothing of it.

@@ -60,7 +60,7 @@ class LongPoll:
             connection.close()
             raise TelegramUnreachable(Failure.BROKEN)
         try:
-            connection.socket.settimeout(seconds + _GRACE_SECONDS)
+            connection.be_patient(seconds + _GRACE_SECONDS)
             headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
             head = self._pool.head("POST", f"/bot{token.value}/getUpdates", headers)
             answer = Answer(connection.ask(head, [body]), connection, self._pool)

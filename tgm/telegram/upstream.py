@@ -75,13 +75,23 @@ class Pool:
 
     def take(self) -> Connection:
         """Return a connected connection. Raises TelegramUnreachable."""
+        connection = self._usable() or self._fresh()
+        connection.be_patient(self.timeout)
+        return connection
+
+    def take_idle(self) -> Connection | None:
+        """Return a connection that is open already and never blocks, None where all are in use."""
+        connection = self._usable()
+        if connection is not None:
+            connection.be_patient(0)
+        return connection
+
+    def _usable(self) -> Connection | None:
         now = time.monotonic()
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return self._fresh()
-            if connection.is_usable(now):
+            if connection is None or connection.is_usable(now):
                 return connection
             connection.close()
 
@@ -94,7 +104,6 @@ class Pool:
             raise TelegramUnreachable(Failure.TIMEOUT, is_sent=False) from None
         except (OSError, http.client.HTTPException):
             raise TelegramUnreachable(Failure.CONNECT, is_sent=False) from None
-        connected.settimeout(self.timeout)
         return Connection(connected)
 
     def give_back(self, connection: Connection) -> None:

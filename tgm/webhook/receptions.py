@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 
 from tgm.keys.snapshot import Snapshot
 from tgm.security.credentials import digest
+from tgm.shared.waiting import Waiter
 from tgm.webhook.models import Acknowledge, Reception
 
 
@@ -54,6 +55,13 @@ class Receptions:
             self._snapshot.drop()
             found = self._current().by_path.get(wanted)
         return found
+
+    def is_at_hand(self, path_token: str, waiter: Waiter) -> bool:
+        """Tell whether `by_path` would find this one without asking the database."""
+        known, seen = self._known, self._snapshot.at_hand(waiter)
+        if known is None or seen is None or known.revision != seen.revision:
+            return False
+        return digest(path_token) in known.by_path
 
     def of_bot(self, bot_id: str) -> KnownReception | None:
         """Return a bot's reception, None while TGM does not receive its updates."""
