@@ -57,7 +57,10 @@ class _Reader:
         variable = _cgi_name(name)
         if variable in self.environ:
             raise _Unusual
-        self.environ[variable] = value.decode("latin-1").strip(" \t")
+        text = value.decode("latin-1").strip(" \t")
+        if variable == "HTTP_CONNECTION" and text.lower() != "keep-alive":
+            raise _Unusual
+        self.environ[variable] = text
 
     def on_body(self, part: bytes) -> None:
         self.body += part
@@ -86,16 +89,20 @@ def read(data: bytes, address: str) -> dict[str, Any] | None:
         not reader.is_complete
         or reader.messages != 1
         or verb not in _VERBS
-        or parser.get_http_version() != "1.1"
-        or not parser.should_keep_alive()
+        # Not a space more than there should be, and nothing behind the body.
+        or not data.startswith(b"%b %b HTTP/1.1\r\n" % (verb, url))
+        or data.find(b"\r\n\r\n") + 4 + len(reader.body) != len(data)
         or url[:1] != b"/"
         or b"#" in url
     ):
         return None
     path, _, query = url.partition(b"?")
+    path = unquote_to_bytes(path) if b"%" in path else path
+    if path[:2] == b"//":
+        return None
     environ["REQUEST_METHOD"] = verb.decode()
     environ["REQUEST_URI"] = url.decode("latin-1")
-    environ["PATH_INFO"] = (unquote_to_bytes(path) if b"%" in path else path).decode("latin-1")
+    environ["PATH_INFO"] = path.decode("latin-1")
     environ["QUERY_STRING"] = query.decode("latin-1")
     environ["REMOTE_ADDR"] = address
     environ["wsgi.input"] = BytesIO(reader.body)

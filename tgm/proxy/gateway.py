@@ -19,7 +19,7 @@ from tgm.proxy import files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.asked import Asked
 from tgm.proxy.callers import Callers, RateLimited
-from tgm.proxy.entrance import API, Entrance, Environ
+from tgm.proxy.entrance import API, Entrance, Environ, Target
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
@@ -65,12 +65,17 @@ class Gateway:
     """The methods, in lower case, that TGM answers itself."""
 
     def handle(
-        self, environ: Environ, entrance: Entrance = API, caller: KnownKey | None = None
+        self,
+        environ: Environ,
+        entrance: Entrance = API,
+        caller: KnownKey | None = None,
+        target: Target | None = None,
     ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
 
         Only the body may raise while it is read, an OSError, where Telegram breaks off. With
-        `caller`, who has been identified in another way, no API key is looked for.
+        `caller`, who has been identified in another way, no API key is looked for; `target` is what
+        the environ asks for, where that has been read already.
         """
         call = Call(environ)
         headers: list[tuple[str, str]] = []
@@ -80,7 +85,7 @@ class Gateway:
             headers = limit_headers(state)
             if not state.allowed:
                 raise RateLimited(state)
-            answer = self._answer(call, key, entrance)
+            answer = self._answer(call, key, entrance, target or entrance.target(environ))
         except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
             answer = _refusal(error, call, entrance)
             if isinstance(error, RateLimited):
@@ -112,14 +117,13 @@ class Gateway:
         method = target.method.lower()
         if bot is None or bot.keeps_pace or method in self.served or method == _ANSWERS_PRESS:
             return None
-        return partial(self.handle, entrance=entrance, caller=key)
+        return partial(self.handle, entrance=entrance, caller=key, target=target)
 
     def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:
         return self.callers.identify(entrance.key(environ), environ.get("REMOTE_ADDR") or "")
 
-    def _answer(self, call: Call, key: KnownKey, entrance: Entrance) -> ProxyAnswer:
+    def _answer(self, call: Call, key: KnownKey, entrance: Entrance, target: Target) -> ProxyAnswer:
         environ = call.environ
-        target = entrance.target(environ)
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:

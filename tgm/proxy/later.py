@@ -5,12 +5,15 @@ from typing import Any, Protocol
 
 from tgm.live.channel import HOLD
 from tgm.proxy.answers import ProxyAnswer, own
-from tgm.proxy.served import Note
 from tgm.shared.marks import GATEWAY, SOURCE
 from tgm.telegram.errors import Failure, TelegramUnreachable
 
 # Decided by the answer itself, not by what stood before it was there.
 _OWN_HEADERS = frozenset({"Content-Type", SOURCE})
+
+
+Note = Callable[[ProxyAnswer, int, str | None], None]
+"""Told the answer, the number of its body's bytes, and the kind of error if it failed."""
 
 
 class AnswerLine(Protocol):
@@ -21,7 +24,10 @@ class AnswerLine(Protocol):
 
 
 class Later:
-    """The body of such an answer: see `tgm.proxy.served.Delayed` and `tgm.live.channel.Held`."""
+    """The body of such an answer; the status before it does not count.
+
+    See `tgm.live.channel.Held`.
+    """
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
         """`environ` has HOLD."""

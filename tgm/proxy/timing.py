@@ -8,8 +8,8 @@ from typing import Any
 from tgm.keys.snapshot import KnownBot, KnownKey
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.counted import Counted
+from tgm.proxy.later import Later
 from tgm.proxy.requestlog import LogRow, RequestLog
-from tgm.proxy.served import Delayed
 from tgm.shared.clock import utcnow
 
 _LARGEST = 2**63 - 1
@@ -59,7 +59,7 @@ def noted(answer: ProxyAnswer, call: Call, request_log: RequestLog) -> ProxyAnsw
     if isinstance(answer.body, list):
         request_log.add(call.row(key, answer, sum(map(len, answer.body)), answer.error))
         return answer
-    if isinstance(answer.body, Delayed):
+    if isinstance(answer.body, Later):
 
         def note_later(given: ProxyAnswer, sent: int, error: str | None) -> None:
             request_log.add(call.row(key, given, sent, error or given.error))
