@@ -8,7 +8,7 @@ from typing import Any
 
 from tgm.live.channel import HOLD, Line
 from tgm.proxy.answers import ProxyAnswer, own
-from tgm.proxy.pace import Pace, PaceReached, Slot
+from tgm.proxy.pace import Paced, PaceReached, Slot
 from tgm.proxy.room import Room
 from tgm.proxy.served import Note
 from tgm.shared.marks import GATEWAY, SOURCE
@@ -48,7 +48,7 @@ class Held:
 class Holding:
     """Holds calls. One for the whole process, shared between threads."""
 
-    def __init__(self, pace: Pace, room: Room) -> None:
+    def __init__(self, pace: Paced, room: Room) -> None:
         self._pace = pace
         self._room = room
 
@@ -68,7 +68,7 @@ class Holding:
         return answer
 
     def _wait(self, held: Held) -> ProxyAnswer:
-        while (left := held.slot.at - self._room.clock()) > 0:
+        while (left := self._pace.look(held.slot) - self._room.clock()) > 0:
             if held.slot.at > held.slot.until:
                 self._pace.give_back(held.slot)
                 return held.refused(left)
@@ -80,7 +80,7 @@ class Holding:
 class _Waiting:
     """The answer to a call that is held: see `tgm.proxy.served.Delayed` and `room.Errand`."""
 
-    def __init__(self, pace: Pace, room: Room, held: Held) -> None:
+    def __init__(self, pace: Paced, room: Room, held: Held) -> None:
         self._pace = pace
         self._room = room
         self._held = held
@@ -122,16 +122,13 @@ class _Waiting:
     def lost(self) -> None:
         """Hear that the caller has gone: what has not been sent is not sent any more."""
         if self._settle():
-            self._pace.give_back(self._held.slot)
-            if self._held.give_up is not None:
-                # Not here: this thread may be the one that serves every connection.
-                self._room.put(_Undoing(self._held.give_up))
-            self._note(ProxyAnswer(200, [], [], GATEWAY), "caller_gone")
+            # Not here: this thread may be the one that serves every connection.
+            self._room.put(_Undoing(self._undo))
 
     def run(self) -> None:
         """Make the call, unless it has been put off meanwhile."""
         held = self._held
-        left = held.slot.at - self._room.clock()
+        left = self._pace.look(held.slot) - self._room.clock()
         if left > 0 and held.slot.at <= held.slot.until:
             self._room.put(self)
         elif left > 0:
@@ -147,6 +144,12 @@ class _Waiting:
         if self._settle():
             self._pace.give_back(self._held.slot)
             self._give(self._held.refused(seconds))
+
+    def _undo(self) -> None:
+        self._pace.give_back(self._held.slot)
+        if self._held.give_up is not None:
+            self._held.give_up()
+        self._note(ProxyAnswer(200, [], [], GATEWAY), "caller_gone")
 
     def _settle(self) -> bool:
         """Decide its end; return False where that has been decided already."""

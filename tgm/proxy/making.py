@@ -16,7 +16,7 @@ from tgm.proxy import forward, sends
 from tgm.proxy.answers import ProxyAnswer, own
 from tgm.proxy.jobs import MOST_ANSWER, Jobs
 from tgm.proxy.models import JobState
-from tgm.proxy.pace import Pace
+from tgm.proxy.pace import Paced
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.target import MethodTarget
 from tgm.proxy.timing import Call
@@ -39,7 +39,7 @@ class Maker:
     """Makes queued calls. One for the whole process, shared between threads."""
 
     jobs: Jobs
-    pace: Pace
+    pace: Paced
     pace_clock: Callable[[], float]
     vault: Vault
     telegram: TelegramClient

@@ -8,22 +8,23 @@ from ulid import ULID
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import forward, jobanswers, sends
 from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.boxpace import BoxPace
 from tgm.proxy.entrance import Environ
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held, Holding
 from tgm.proxy.jobs import Jobs, NewJob
 from tgm.proxy.making import Maker
-from tgm.proxy.pace import Pace, Slot
+from tgm.proxy.pace import Pace, Paced, Slot
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.room import Room
 from tgm.proxy.sender import Owner, Sender
 from tgm.proxy.target import JobTarget, MethodTarget
 from tgm.security.vault import Vault
 from tgm.settings import MEBIBYTE, Settings
+from tgm.shared.boxfile import BoxFile
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import NotFound, TgmError
 from tgm.shared.ids import parse_id
-from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
 from tgm.worker.loop import Job
 
@@ -47,10 +48,10 @@ class Sending:
         request_log: RequestLog,
         reader: Engine,
         writer: Engine,
-        notes: Notes | None = None,
+        shared: BoxFile | None = None,
     ) -> None:
-        """`notes` are shared with the other processes that serve."""
-        self.pace = Pace(notes)
+        """`shared` is the file of the processes that keep the pace together, None for one."""
+        self.pace: Paced = Pace() if shared is None else BoxPace(shared)
         self.room = Room("tgm-pace", most_threads=settings.threads)
         self._holding = Holding(self.pace, self.room)
         self._jobs = Jobs(reader, writer)

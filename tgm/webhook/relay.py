@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy import counting as calls
+from tgm.proxy.sending import Sending
 from tgm.security.outbound import Outbound
 from tgm.security.vault import Vault
 from tgm.settings import Settings
@@ -43,6 +44,7 @@ class Relay:
         snapshot: Snapshot,
         reader: Engine,
         writer: Engine,
+        sending: Sending,
         hears: Callable[[Collection[str]], None] = lambda _bot_ids: None,
         notes: Notes | None = None,
     ) -> None:
@@ -51,6 +53,7 @@ class Relay:
         `notes` are shared with the other processes that serve.
         """
         self._hears = hears
+        self._sending = sending
         self._settings, self._vault, self._telegram = settings, vault, telegram
         self._engines = reader, writer
         self.outbound = Outbound(settings.webhook_allowed_networks)
