@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tgm.proxy.pace import (
     MINUTE,
@@ -46,6 +46,12 @@ _PURGES = (
     "DELETE FROM turns WHERE at < ?1 - ?2 OR bot NOT LIKE ?3",
     "DELETE FROM pauses WHERE until < ?1 - ?2 OR bot NOT LIKE ?3",
 )
+
+
+class _At(NamedTuple):
+    """A message that has left or will: see `pace.Timed`."""
+
+    at: float
 
 
 class BoxPace:
@@ -148,15 +154,15 @@ class BoxPace:
         chat: str | None,
     ) -> float:
         pause_until = _first(connection.execute(_PAUSE, (bot,)).fetchall())
-        slots: list[Slot] = []
-        same: list[Slot] = []
+        slots: list[_At] = []
+        same: list[_At] = []
         if messages:
             for at, count in connection.execute(_OF_BOT, (bot, now - SECOND)):
-                slots += [Slot(bot, None, at, at)] * min(count, PER_BOT)
+                slots += [_At(at)] * min(count, PER_BOT)
         if messages and chat is not None:
             for at, count in connection.execute(_OF_CHAT, (bot, chat, now - _KEPT_SECONDS)):
                 each = (at + number * SECOND for number in range(count))
-                same += [Slot(bot, chat, when, when) for when in each if when >= now - MINUTE]
+                same += [_At(when) for when in each if when >= now - MINUTE]
         return turn(now, patience, pause_until, slots, same, chat, messages)
 
     def _purge(self, now: float) -> None:

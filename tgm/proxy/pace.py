@@ -53,6 +53,14 @@ class Slot:
     """Where it is written down, if other processes see it."""
 
 
+class Timed(Protocol):
+    """Anything that happens at a time."""
+
+    @property
+    def at(self) -> float:
+        """When."""
+
+
 class Paced(Protocol):
     """Hands out turns, for every bot. Times are seconds of a clock that never goes back."""
 
@@ -172,8 +180,8 @@ def turn(
     now: float,
     patience: float,
     pause_until: float,
-    slots: Sequence[Slot],
-    same: Sequence[Slot],
+    slots: Sequence[Timed],
+    same: Sequence[Timed],
     chat: str | None,
     messages: int,
 ) -> float:
@@ -182,13 +190,14 @@ def turn(
     `slots` are the bot's turns from a second ago on, one for each message, in order of time; `same`
     those of the chat, from a minute ago on.
     """
-    start = at = max(now, pause_until)
+    at = start = begin = max(now, pause_until)
     if messages:
         if chat is not None:
-            at = _after_chat(same, at, is_group(chat), messages)
-        at = _gap(slots, at, min(messages, PER_BOT))
+            begin = _after_chat(same, start, is_group(chat), messages)
+        at = _gap(slots, begin, min(messages, PER_BOT))
     if at - now > patience:
-        soonest = _gap(slots, start, 1) if messages else start
+        is_any = messages <= 1 and begin == start
+        soonest = at if is_any else _gap(slots, start, 1)
         raise PaceReached(at - now, is_full=soonest - now > patience)
     return at
 
@@ -209,7 +218,7 @@ def is_group(chat: str) -> bool:
     return _GROUP.fullmatch(chat) is not None
 
 
-def _at(slot: Slot) -> float:
+def _at(slot: Timed) -> float:
     return slot.at
 
 
@@ -229,7 +238,7 @@ def _enter(bot: _Bot, slot: Slot, messages: int) -> None:
             same.append(slot.others[-1])
 
 
-def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool, messages: int) -> float:
+def _after_chat(slots: Sequence[Timed], at: float, is_a_group: bool, messages: int) -> float:
     if len(slots) >= PER_CHAT:
         at = max(at, slots[-PER_CHAT].at + SECOND)
     room = max(1, PER_GROUP - messages + 1)
@@ -238,7 +247,7 @@ def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool, messages: in
     return at
 
 
-def _gap(slots: Sequence[Slot], at: float, messages: int) -> float:
+def _gap(slots: Sequence[Timed], at: float, messages: int) -> float:
     """Return the first time from `at` on at which so many more fit in among them."""
     full = PER_BOT - messages + 1
     first = max(0, bisect_left(slots, at - SECOND, key=_at) - full)
