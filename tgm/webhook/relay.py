@@ -16,8 +16,9 @@ from tgm.settings import Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
-from tgm.webhook import counting, presses
+from tgm.webhook import counting, outcomes, presses
 from tgm.webhook.acknowledge import Acknowledger
+from tgm.webhook.answers import Calls
 from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
@@ -54,6 +55,8 @@ class Relay:
         """
         self._hears = hears
         self._sending = sending
+        sending.may_answer = partial(outcomes.may_answer, reader)
+        self._snapshot = snapshot
         self._settings, self._vault, self._telegram = settings, vault, telegram
         self._engines = reader, writer
         self.outbound = Outbound(settings.webhook_allowed_networks)
@@ -63,6 +66,7 @@ class Relay:
             vault=vault,
             snapshot=snapshot,
             receptions=self.receptions,
+            own=sending.own,
             notes=notes,
             delivered=partial(presses.delivered, reader),
         )
@@ -89,7 +93,7 @@ class Relay:
             settings=self._settings,
             vault=self._vault,
             outbound=self.outbound,
-            telegram=self._telegram,
+            calls=Calls(self._telegram, self._vault, self._snapshot, self._sending.own),
             hooks=Hooks(self.acknowledger.after_delivery, self.acknowledger.answered),
         )
         leases = Leases(reader, writer, owner.id)
@@ -120,7 +124,13 @@ class Relay:
                 60,
                 lambda: calls.purge(writer, counting.figures, utcnow(), keep),
             ),
+            Job("tell what became of queued answers", 3, self._tell),
         ]
+
+    def _tell(self) -> None:
+        ended = self._sending.ended_answers(utcnow() - outcomes.TOLD)
+        if ended:
+            outcomes.tell(*self._engines, ended)
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: no more intake, then deliveries under way."""
