@@ -20,6 +20,8 @@ from tests.webhook.rows import make_endpoint
 from tgm.audit.service import COMMAND_LINE
 from tgm.auth.service import Person
 from tgm.bots import service as bots
+from tgm.keys import service as keys
+from tgm.keys.rights import Rights
 from tgm.webhook import receiving
 
 BASE = "https://tgm.example.com"
@@ -86,3 +88,20 @@ def test_an_open_page_shows_what_another_one_takes_in(
                 assert started.served.call("POST", address.path, body, headers).status == 200
                 stream.wait_for_page(f"Pesan ke-{number}")
     receiver.close()
+
+
+def test_a_new_key_works_at_once_at_each_of_them(
+    app: Flask, owner: Person, environ: dict[str, str], tmp_path: Path, telegram: FakeTelegram
+) -> None:
+    team = owner.places[0].team_id
+    bot = bots.add(team, TOKEN, None, COMMAND_LINE)
+    with process(environ, tmp_path / "log", "--processes", "2") as started:
+        serving(started.popen.pid, 2)
+        target = f"/api/v1/bots/{bot.id}/getMe"
+        for _ in range(5):
+            # Here is a process of its own, too, as the command line is.
+            _, secret = keys.make(team, Rights("Program"), COMMAND_LINE)
+            headers = {"X-API-Key": secret.value}
+            # Each on a connection of its own: both processes get some of them.
+            got = [started.served.call("GET", target, None, headers) for _ in range(4)]
+            assert [each.status for each in got] == [200] * 4
