@@ -1,19 +1,17 @@
-"""Two processes behind one address keep one bot's pace as one would."""
+"""Two serving processes keep one bot's pace as one would."""
 
-import http.client
 import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import pytest
 from ulid import ULID
-from werkzeug.datastructures import Headers
 
 from tests.fakes.process import process
 from tests.fakes.serving import Got
@@ -28,6 +26,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.settings import Settings
 from tgm.shared.boxfile import BoxFile
+from tgm.shared.sqlite_limits import address_of
 
 SECONDS = 30
 PATIENT = {"Prefer": "wait=30"}
@@ -35,135 +34,151 @@ PATIENT = {"Prefer": "wait=30"}
 
 @dataclass
 class Pair:
-    """Two processes that serve; `arrivals` are what has reached Telegram from them, and when."""
+    """A program as it speaks to each of two processes, or to both behind one address.
 
-    program: Program
-    pids: Sequence[int]
+    `arrivals` are the messages that have reached Telegram from them, and when.
+    """
+
+    programs: Sequence[Program]
     file: BoxFile
     arrivals: list[tuple[float, str]] = field(default_factory=list)
 
-    def turns(self) -> list[float]:
+    def turns(self, chat: str = "%") -> list[float]:
         """Return when the calls have left or will leave, as the processes agree."""
-        return [at for (at,) in self.file.run("SELECT at FROM turns ORDER BY at")]
+        query = "SELECT at FROM turns WHERE chat LIKE ? ORDER BY at"
+        return [at for (at,) in self.file.run(query, (chat,))]
 
-    def shares(self) -> list[int]:
-        """Return how many connections each process has."""
-        port = f":{self.program.served.address[1]:04X}"
-        rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-        ours = {f"socket:[{row[9]}]" for row in rows if row[1].endswith(port) and row[3] == "01"}
-        return [len(ours & sockets(pid)) for pid in self.pids]
+    def at_once(self, calls: Sequence[tuple[str, bytes]], **headers: str) -> list[Got]:
+        """Make calls at once, at one process and the other in turn."""
+        with ThreadPoolExecutor(len(calls)) as pool:
+            futures = [
+                pool.submit(program.call, method, body, headers=headers)
+                for program, (method, body) in zip(cycle(self.programs), calls, strict=False)
+            ]
+            return [future.result(SECONDS) for future in futures]
+
+    def arrived(self, call: Recorded) -> Reply:
+        self.arrivals.append((time.monotonic(), json.loads(call.body)["text"]))
+        return reply({"ok": True, "result": True})
 
 
-def sockets(pid: int) -> set[str]:
-    found = set()
-    for path in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(OSError):
-            found.add(str(path.readlink()))
-    return found
+Serve = Callable[..., Pair]
+
+
+def album(chat: int) -> bytes:
+    """Return what counts as four messages: what follows it is held for four seconds."""
+    return json.dumps({"chat_id": chat, "media": [{"type": "photo", "media": "x"}] * 4}).encode()
 
 
 @pytest.fixture
-def pair(
+def serve(
     team: ULID,
     bot: Bot,
     make_key: Callable[..., str],
-    environ: dict[str, str],
     settings: Settings,
     tmp_path: Path,
     telegram: FakeTelegram,
-) -> Iterator[Pair]:
+) -> Iterator[Serve]:
+    """Serve with processes that are each started with these words, and more in the environment."""
     bots.keep_pace(team, bot.id, True, COMMAND_LINE)
-    key = make_key(per_minute=100_000)
-    with process(environ, tmp_path / "log", "--processes", "2") as started:
-        program = Program(started.served, str(bot.id), key)
-        # What `serve` has made of the settings, for two.
-        file = BoxFile(settings.shared_path)
-        pair = Pair(program, serving(started.popen.pid, 2), file)
-
-        def answer(call: Recorded) -> Reply:
-            pair.arrivals.append((time.monotonic(), json.loads(call.body)["text"]))
-            return reply({"ok": True, "result": True})
-
-        telegram.always("sendMessage", answer)
-        yield pair
-        file.close()
-
-
-def at_once(pair: Pair, calls: Sequence[tuple[str, bytes]], **headers: str) -> list[Got]:
-    """Make calls at once, each on a connection of its own, which both processes have some of."""
-    host = pair.program.served.address
-    sent = {"X-API-Key": pair.program.key, "Content-Type": "application/json", **headers}
-
-    def call(connection: http.client.HTTPConnection, method: str, body: bytes) -> Got:
-        connection.request("POST", f"/api/v1/bots/{pair.program.bot_id}/{method}", body, sent)
-        answer = connection.getresponse()
-        return Got(answer.status, Headers(answer.getheaders()), answer.read())
-
+    key, file = make_key(per_minute=100_000), BoxFile(settings.shared_path)
     with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(len(calls)))
-        connections = [http.client.HTTPConnection(*host, timeout=SECONDS) for _ in calls]
-        for each in connections:
-            stack.callback(each.close)
-            each.connect()
-        wait_until(lambda: sum(pair.shares()) >= len(calls), "the connections are taken")
-        assert min(pair.shares()) >= len(calls) // 4, "both processes have their share"
-        futures = [
-            pool.submit(call, connection, *each)
-            for connection, each in zip(connections, calls, strict=True)
-        ]
-        return [future.result(SECONDS) for future in futures]
+
+        def serve(environ: dict[str, str], *starts: Sequence[str]) -> Pair:
+            programs = []
+            for number, words in enumerate(starts):
+                started = stack.enter_context(process(environ, tmp_path / f"log-{number}", *words))
+                if words:
+                    serving(started.popen.pid, int(words[-1]))
+                programs.append(Program(started.served, str(bot.id), key))
+            pair = Pair(programs, file)
+            telegram.always("sendMessage", pair.arrived)
+            return pair
+
+        yield serve
+    file.close()
+
+
+@pytest.fixture
+def pair(serve: Serve, environ: dict[str, str], tmp_path: Path) -> Pair:
+    """Two that were started one by one, so that a test knows whom it asks."""
+    counting = {"RATE_LIMIT_STORAGE_URI": address_of(tmp_path / "limits.sqlite3")}
+    return serve({**environ, **counting}, (), ())
+
+
+def check_sixty(pair: Pair) -> None:
+    calls = [("sendMessage", message(chat)) for chat in range(1, 61)]
+    assert Counter(got.status for got in pair.at_once(calls, **PATIENT)) == {200: 60}
+    assert len(pair.arrivals) == len(pair.turns()) == 60
+    assert most_within(pair.turns(), 1) == 30
+    # Less than a second, since each takes a moment from its turn to Telegram.
+    assert most_within([at for at, _ in pair.arrivals], 0.3) <= 30
 
 
 def test_sixty_messages_through_both_never_leave_more_than_thirty_in_a_second(pair: Pair) -> None:
-    calls = [("sendMessage", message(chat)) for chat in range(1, 61)]
-    assert Counter(got.status for got in at_once(pair, calls, **PATIENT)) == {200: 60}
-    assert len(pair.arrivals) == len(pair.turns()) == 60
-    assert most_within(pair.turns(), 1) == 30
-    # Half a second, since each takes a moment on its way.
-    assert most_within([at for at, _ in pair.arrivals], 0.5) <= 30
+    check_sixty(pair)
+
+
+def test_nor_do_they_behind_one_address(serve: Serve, environ: dict[str, str]) -> None:
+    check_sixty(serve(environ, ("--processes", "2")))
 
 
 def test_one_chat_gets_one_a_second_whichever_process_sends(pair: Pair) -> None:
     calls = [("sendMessage", message(5))] * 4
-    assert [got.status for got in at_once(pair, calls, **PATIENT)] == [200] * 4
+    assert [got.status for got in pair.at_once(calls, **PATIENT)] == [200] * 4
     assert [later - earlier >= 1 for earlier, later in pairwise(pair.turns())] == [True] * 3
     times = [at for at, _ in pair.arrivals]
-    assert all(later - earlier > 0.9 for earlier, later in pairwise(times)), times
+    assert all(later - earlier > 0.5 for earlier, later in pairwise(times)), times
 
 
 def test_what_both_hold_hears_of_the_pause_that_one_of_them_was_asked_for(
     pair: Pair, telegram: FakeTelegram
 ) -> None:
-    # Each counts as four, so that what follows it is held for four seconds.
-    media = [{"type": "photo", "media": "x"}] * 4
-    for chat in range(1, 7):
-        album = json.dumps({"chat_id": chat, "media": media}).encode()
-        assert pair.program.call("sendMediaGroup", album).status == 200
+    sent = pair.at_once([("sendMediaGroup", album(chat)) for chat in range(1, 7)])
+    assert [got.status for got in sent] == [200] * 6
     with ThreadPoolExecutor(1) as pool:
         calls = [("sendMessage", message(chat, "held")) for chat in range(1, 7)]
-        held = pool.submit(at_once, pair, calls, Prefer="wait=10")
+        held = pool.submit(pair.at_once, calls, Prefer="wait=10")
         wait_until(lambda: len(pair.turns()) == 12, "all are held")
-        flood = refusal(429, "Too Many Requests: retry after 20", retry_after=20)
-        telegram.replies(flood)
-        got = pair.program.call("sendMessage", message(9, "too much"))
+        telegram.replies(refusal(429, "Too Many Requests: retry after 20", retry_after=20))
+        got = pair.programs[0].call("sendMessage", message(9, "too much"))
         assert got.headers["X-TGM-Source"] == "telegram"
         answers = held.result(SECONDS)
     assert [got.status for got in answers] == [429] * 6
     assert {got.headers["X-TGM-Source"] for got in answers} == {"gateway"}
     assert pair.arrivals == []
     # Nor does either of them let anything new through.
-    more = at_once(pair, [("getChat", message(5))] * 8, Prefer="wait=0")
-    assert [got.headers["X-TGM-Source"] for got in more] == ["gateway"] * 8
+    more = pair.at_once([("getChat", message(5))] * 4, Prefer="wait=0")
+    assert [got.headers["X-TGM-Source"] for got in more] == ["gateway"] * 4
 
 
 def test_queued_calls_are_made_once_in_order_and_a_second_apart_by_both(pair: Pair) -> None:
+    programs = cycle(pair.programs)
     queued = [
-        queue_up(pair.program, message(chat, f"{chat} {number}"))["job_id"]
+        queue_up(next(programs), message(chat, f"{chat} {number}"))["job_id"]
         for number in range(4)
-        for chat in (5, 6)
+        for chat in (5, 6, 7)
     ]
-    assert [ended(pair.program, job_id)["state"] for job_id in queued] == ["done"] * 8
-    for chat in "56":
-        found = [(at, text) for at, text in pair.arrivals if text.startswith(chat)]
-        assert [text for _, text in found] == [f"{chat} {number}" for number in range(4)]
-        assert all(later[0] - earlier[0] > 0.9 for earlier, later in pairwise(found))
+    assert [ended(pair.programs[0], job_id)["state"] for job_id in queued] == ["done"] * 12
+    for chat in "567":
+        found = [text for _, text in pair.arrivals if text.startswith(chat)]
+        assert found == [f"{chat} {number}" for number in range(4)]
+        turns = pair.turns(chat)
+        assert [later - earlier >= 1 for earlier, later in pairwise(turns)] == [True] * 3
+
+
+def test_a_held_call_of_a_process_that_is_killed_leaves_its_turn_unused_and_no_more(
+    serve: Serve, environ: dict[str, str], tmp_path: Path
+) -> None:
+    environ = {**environ, "RATE_LIMIT_STORAGE_URI": address_of(tmp_path / "limits.sqlite3")}
+    with process(environ, tmp_path / "log-killed") as killed, ThreadPoolExecutor(1) as pool:
+        pair = serve(environ, ())
+        (left,) = pair.programs
+        doomed = Program(killed.served, left.bot_id, left.key)
+        assert left.call("sendMediaGroup", album(5)).status == 200
+        lost = pool.submit(doomed.call, "sendMessage", message(5, "lost"), headers=PATIENT)
+        wait_until(lambda: len(pair.turns("5")) == 2, "it is held")
+        killed.popen.kill()
+        assert lost.exception(SECONDS) is not None
+        assert left.call("sendMessage", message(5, "next"), headers=PATIENT).status == 200
+    assert [text for _, text in pair.arrivals] == ["next"]

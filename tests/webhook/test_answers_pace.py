@@ -122,7 +122,8 @@ def test_the_first_leaves_at_once_and_the_rest_in_their_turns_and_in_order(
     assert [called(each) for each in deliveries] == ["sendMessage ok"] + ["sendMessage queued"] * 3
     wait_until(lambda: len(arrivals) == 4, "all have left")
     assert texts(telegram) == ["1", "2", "3", "4"]
-    assert all(later - earlier > 0.9 for earlier, later in pairwise(arrivals)), arrivals
+    # Each takes a moment from its turn to Telegram.
+    assert all(later - earlier > 0.5 for earlier, later in pairwise(arrivals)), arrivals
     wait_until(lambda: {told(each) for each in deliveries} == {"sendMessage ok"}, "it is told")
 
 
