@@ -125,11 +125,11 @@ class Snapshot:
         """`clock` returns seconds that never go back."""
         self._engine = engine
         self._clock = clock
+        self._looks_left = float(UNKNOWN_AT_ONCE)
+        self._regained_at = clock()
         self._lock = threading.Lock()
         self._known: Known | None = None
         self._checked_at = float("-inf")
-        self._looks_left = float(UNKNOWN_AT_ONCE)
-        self._regained_at = clock()
 
     def drop(self) -> None:
         """Forget what is known: this process has just changed it."""
@@ -148,7 +148,7 @@ class Snapshot:
             # Somebody is asking already: nobody else need wait for it.
             return known
         try:
-            return self._ask()
+            return self._ask(CHECK_SECONDS)
         finally:
             self._lock.release()
 
@@ -171,7 +171,7 @@ class Snapshot:
             self._looks_left -= 1
             return self._ask(oldest=0).keys.get(digest)
 
-    def _ask(self, oldest: float = CHECK_SECONDS) -> Known:
+    def _ask(self, oldest: float) -> Known:
         # The time is taken before the query: a change during it is seen by the next check.
         asked_at = self._clock()
         if self._known is not None and asked_at - self._checked_at < oldest:
