@@ -109,7 +109,8 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     limits = Limits(limiter.limiter)
     request_log = RequestLog(writer, keep_days=settings.request_log_days)
     idempotency = IdempotencyStore(writer)
-    notes = SharedNotes(BoxFile(settings.shared_path)) if settings.processes > 1 else None
+    shared = BoxFile(settings.shared_path) if settings.has_others else None
+    sending = Sending(settings, vault, telegram, snapshot, request_log, reader, writer, shared)
     consumers = Consumers(reader, writer)
     polls = Polls(consumers)
     relay = Relay(
@@ -119,10 +120,10 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         snapshot=snapshot,
         reader=reader,
         writer=writer,
+        sending=sending,
         hears=polls.wake,
-        notes=notes,
+        notes=None if shared is None else SharedNotes(shared),
     )
-    sending = Sending(settings, vault, telegram, snapshot, request_log, reader, writer, notes)
     gateway = Gateway(
         settings=settings,
         vault=vault,

@@ -102,6 +102,11 @@ class Settings:
         """Whether calls are counted in memory, which the processes of one `serve` share."""
         return self.rate_limit_storage_uri.value == IN_MEMORY
 
+    @property
+    def has_others(self) -> bool:
+        """Whether other processes with this instance folder may serve beside this one."""
+        return self.processes > 1 or not self.counts_in_memory
+
     @classmethod
     def load(
         cls,

@@ -19,7 +19,14 @@ from tgm.extensions import db, runtime
 from tgm.keys import service as keys
 from tgm.keys.models import ApiKey
 from tgm.keys.rights import Rights
-from tgm.keys.snapshot import CHECK_SECONDS, OLDEST_SECONDS, KnownKey, Snapshot
+from tgm.keys.snapshot import (
+    CHECK_SECONDS,
+    OLDEST_SECONDS,
+    UNKNOWN_AT_ONCE,
+    UNKNOWN_PER_SECOND,
+    KnownKey,
+    Snapshot,
+)
 
 NAME = "Kasir"
 
@@ -133,6 +140,44 @@ def test_a_change_is_seen_at_once_here_and_after_the_next_check_elsewhere(
     assert not is_seen(elsewhere, key, bot)
     clock.now += CHECK_SECONDS
     assert is_seen(elsewhere, key, bot)
+
+
+def test_a_new_key_is_known_elsewhere_at_once(elsewhere: Snapshot, team: ULID, bot: Bot) -> None:
+    for _ in range(3):
+        new, _ = keys.make(team, Rights("New"), COMMAND_LINE)
+        found = elsewhere.key(new.digest)
+        assert found is not None
+        assert found.id == str(new.id)
+
+
+def test_a_flood_of_keys_that_are_made_up_causes_few_looks(
+    elsewhere: Snapshot, clock: Clock, queries: list[str]
+) -> None:
+    for number in range(2000):
+        clock.now += 1 / 2000
+        assert elsewhere.key(f"made up {number}") is None
+    # And one more for each check that is due anyway.
+    assert len(queries) <= UNKNOWN_AT_ONCE + UNKNOWN_PER_SECOND + 1 / CHECK_SECONDS
+    assert all("revision" in query for query in queries)
+
+
+def test_a_key_that_is_made_during_such_a_flood_is_known_soon(
+    elsewhere: Snapshot, clock: Clock, team: ULID, bot: Bot
+) -> None:
+    for number in range(1000):
+        elsewhere.key(f"made up {number}")
+    new, _ = keys.make(team, Rights("New"), COMMAND_LINE)
+    assert elsewhere.key(new.digest) is None
+    clock.now += 2 / UNKNOWN_PER_SECOND
+    assert elsewhere.key(new.digest) is not None
+
+
+def test_a_key_that_is_known_causes_none(
+    elsewhere: Snapshot, clock: Clock, key: ApiKey, queries: list[str]
+) -> None:
+    clock.now += CHECK_SECONDS * 0.9
+    assert elsewhere.key(key.digest) is not None
+    assert queries == []
 
 
 def test_between_two_checks_nothing_is_queried(

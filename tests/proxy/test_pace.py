@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from tgm.proxy import pace
 from tgm.proxy.pace import Pace, PaceReached, Slot, chat_of
-from tgm.shared.notes import OwnNotes
 
 BOT = "bot"
 PRIVATE = "5"
@@ -207,9 +206,15 @@ def test_a_chat_is_known_in_any_spelling(value: object, chat: str | None) -> Non
     assert chat_of(value) == chat
 
 
-def test_a_pause_holds_for_other_processes_too() -> None:
-    notes = OwnNotes()
-    one, other = Pace(notes), Pace(notes)
-    one.pause(100.0, "bot", 5.0)
-    assert other.take(101.0, "bot", patience=10, chat="1").at == 105.0
-    assert other.take(101.0, "another", patience=10, chat="1").at == 101.0
+def test_who_is_refused_hears_whether_any_other_chat_would_have_to_wait_as_well() -> None:
+    kept, _ = take_all([(0, str(number)) for number in range(1, 30)])
+    with pytest.raises(PaceReached) as refused:
+        kept.take(1000, BOT, patience=0.5, chat="5")
+    assert not refused.value.is_full
+    with pytest.raises(PaceReached) as refused:
+        kept.take(1000, BOT, patience=0.5, chat="30", messages=5)
+    assert not refused.value.is_full
+    kept.take(1000, BOT, patience=0, chat="30")
+    with pytest.raises(PaceReached) as refused:
+        kept.take(1000, BOT, patience=0.5, chat="5")
+    assert refused.value.is_full

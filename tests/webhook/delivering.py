@@ -14,6 +14,7 @@ from tgm.database import WRITER, writing
 from tgm.extensions import db, runtime
 from tgm.security.outbound import Outbound
 from tgm.shared.ids import new_id
+from tgm.webhook.answers import Calls
 from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.models import Attempt, Delivery, Endpoint, State, StoredUpdate
@@ -36,7 +37,7 @@ def a_deliverer(
         settings=settings,
         vault=runtime.vault,
         outbound=outbound,
-        telegram=runtime.telegram,
+        calls=Calls(runtime.telegram, runtime.vault, runtime.snapshot, runtime.sending.own),
         hooks=hooks,
         jitter=lambda: 0.0,
     )

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from tests.fakes.telegram import TOKEN, FakeTelegram, refusal, reply
+from tests.live.listening import wait_until
 from tests.making import make_team
 from tests.webhook.rows import an_update
 from tgm.audit.service import COMMAND_LINE
@@ -42,6 +43,7 @@ def acknowledger(bot: Bot) -> Iterator[Acknowledger]:
         vault=runtime.vault,
         snapshot=runtime.snapshot,
         receptions=runtime.relay.receptions,
+        own=runtime.sending.own,
         now=lambda: NOON,
     )
     yield acknowledger
@@ -210,6 +212,7 @@ def test_a_press_that_is_too_old_is_left_alone(bot: Bot, telegram: FakeTelegram)
         vault=runtime.vault,
         snapshot=runtime.snapshot,
         receptions=runtime.relay.receptions,
+        own=runtime.sending.own,
         now=lambda: NOON + timedelta(minutes=2),
     )
     inbox = Inbox(Commits(db.engines[WRITER]), late.at_once)
@@ -217,6 +220,49 @@ def test_a_press_that_is_too_old_is_left_alone(bot: Bot, telegram: FakeTelegram)
     inbox.stop()
     assert settled(late, telegram) == []
     late.stop()
+
+
+def pause(bot: Bot, seconds: float) -> None:
+    runtime.sending.pace.pause(runtime.sending.room.clock(), str(bot.id), seconds)
+
+
+def paused_for(bot: Bot) -> float:
+    return runtime.sending.pace.paused_for(runtime.sending.room.clock(), str(bot.id))
+
+
+def test_where_the_bot_keeps_its_pace_a_press_waits_while_telegram_wants_a_pause(
+    bot: Bot, press: Press, telegram: FakeTelegram, acknowledger: Acknowledger
+) -> None:
+    bots.keep_pace(bot.team_id, bot.id, True, COMMAND_LINE)
+    pause(bot, 2)
+    for number in range(1, 21):
+        press(number)
+    assert settled(acknowledger, telegram) == []
+    assert len(answered(telegram, 20)) == 20
+    assert paused_for(bot) == 0
+
+
+def test_a_429_pauses_the_bot_and_the_press_is_answered_after_it(
+    bot: Bot, press: Press, telegram: FakeTelegram
+) -> None:
+    bots.keep_pace(bot.team_id, bot.id, True, COMMAND_LINE)
+    telegram.replies(refusal(429, "Too Many Requests: retry after 1", retry_after=1))
+    press(1)
+    wait_until(lambda: paused_for(bot) > 0, "the bot pauses")
+    assert answered(telegram, 2) == ["press-1", "press-1"]
+
+
+def test_a_press_that_its_receiver_has_answered_meanwhile_is_not_answered_after_the_pause(
+    bot: Bot, press: Press, telegram: FakeTelegram, acknowledger: Acknowledger
+) -> None:
+    bots.keep_pace(bot.team_id, bot.id, True, COMMAND_LINE)
+    pause(bot, 1)
+    press(1)
+    press(2)
+    settled(acknowledger, telegram)
+    acknowledger.answered("press-1")
+    assert answered(telegram, 1) == ["press-2"]
+    assert settled(acknowledger, telegram) == ["press-2"]
 
 
 def test_a_connection_closed_meanwhile_costs_no_answer(
@@ -253,6 +299,7 @@ def test_what_other_processes_hear_and_deliver_counts_here(
             vault=runtime.vault,
             snapshot=runtime.snapshot,
             receptions=runtime.relay.receptions,
+            own=runtime.sending.own,
             notes=notes,
             delivered=delivered.intersection,
             now=lambda: NOON,

@@ -2,7 +2,7 @@
 
 The snapshot is compared with the database's revision a few times a second, by whichever call
 comes first, and read anew when it has changed: a change takes effect within half a second in every
-process, and at once in the one that made it.
+process, and at once in the one that made it. A key that is new works at once in all of them.
 """
 
 import threading
@@ -26,6 +26,10 @@ OLDEST_SECONDS = 0.5
 # Somewhat earlier than anybody has to wait for it.
 _RENEW_SECONDS = 0.2
 _YOUNG_SECONDS = 0.325
+# How many looks keys that are not known may cause at once, and then each second: one costs some
+# 100 µs.
+UNKNOWN_AT_ONCE = 10
+UNKNOWN_PER_SECOND = 50
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ class Snapshot:
         """`clock` returns seconds that never go back."""
         self._engine = engine
         self._clock = clock
+        self._looks_left = float(UNKNOWN_AT_ONCE)
+        self._regained_at = clock()
         self._lock = threading.Lock()
         self._known: Known | None = None
         self._checked_at = float("-inf")
@@ -168,6 +174,25 @@ class Snapshot:
             return self._ask(CHECK_SECONDS)
         finally:
             self._lock.release()
+
+    def key(self, digest: str) -> KnownKey | None:
+        """Return the key with this hash of its secret, None where there is none.
+
+        One that is not known may have just been made by another process, so this looks again, but
+        not for each of a flood of keys that somebody makes up.
+        """
+        found = self.current().keys.get(digest)
+        if found is not None:
+            return found
+        with self._lock:
+            now = self._clock()
+            regained = (now - self._regained_at) * UNKNOWN_PER_SECOND
+            self._looks_left = min(UNKNOWN_AT_ONCE, self._looks_left + regained)
+            self._regained_at = now
+            if self._looks_left < 1:
+                return None
+            self._looks_left -= 1
+            return self._ask(oldest=0).keys.get(digest)
 
     def _ask(self, oldest: float) -> Known:
         # The time is taken before the query: a change during it is seen by the next check.

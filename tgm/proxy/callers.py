@@ -52,7 +52,7 @@ class Callers:
         """
         if not shown:
             raise BadKey
-        key = self._snapshot.current().keys.get(digest(shown)) if is_api_key(shown) else None
+        key = self._snapshot.key(digest(shown)) if is_api_key(shown) else None
         reason = key.refusal(time.time()) if key is not None else "key_unknown"
         if key is not None and reason is None:
             return key

@@ -9,7 +9,7 @@ from typing import Any
 from tgm.live.channel import HOLD, Line
 from tgm.proxy.answers import ProxyAnswer
 from tgm.proxy.later import Later, made
-from tgm.proxy.pace import Pace, PaceReached, Slot
+from tgm.proxy.pace import Paced, PaceReached, Slot
 from tgm.proxy.room import Room
 from tgm.shared.marks import GATEWAY
 
@@ -41,7 +41,7 @@ class Held:
 class Holding:
     """Holds calls. One for the whole process, shared between threads."""
 
-    def __init__(self, pace: Pace, room: Room) -> None:
+    def __init__(self, pace: Paced, room: Room) -> None:
         self._pace = pace
         self._room = room
 
@@ -58,7 +58,7 @@ class Holding:
         return _Waiting(self._pace, self._room, held).announced()
 
     def _wait(self, held: Held) -> ProxyAnswer:
-        while (left := held.slot.at - self._room.clock()) > 0:
+        while (left := self._pace.look(held.slot) - self._room.clock()) > 0:
             if held.slot.at > held.slot.until:
                 self._pace.give_back(held.slot)
                 return held.refused(left)
@@ -70,7 +70,7 @@ class Holding:
 class _Waiting(Later):
     """The answer to a call that is held: see also `room.Errand`."""
 
-    def __init__(self, pace: Pace, room: Room, held: Held) -> None:
+    def __init__(self, pace: Paced, room: Room, held: Held) -> None:
         super().__init__(held.environ)
         self._pace = pace
         self._room = room
@@ -101,16 +101,13 @@ class _Waiting(Later):
     def lost(self) -> None:
         """Hear that the caller has gone: what has not been sent is not sent any more."""
         if self._settle():
-            self._pace.give_back(self._held.slot)
-            if self._held.give_up is not None:
-                # Not here: this thread may be the one that serves every connection.
-                self._room.put(_Undoing(self._held.give_up))
-            self._note(ProxyAnswer(200, [], [], GATEWAY), 0, "caller_gone")
+            # Not here: this thread may be the one that serves every connection.
+            self._room.put(_Undoing(self._undo))
 
     def run(self) -> None:
         """Make the call, unless it has been put off meanwhile."""
         held = self._held
-        left = held.slot.at - self._room.clock()
+        left = self._pace.look(held.slot) - self._room.clock()
         if left > 0 and held.slot.at <= held.slot.until:
             self._room.put(self)
         elif left > 0:
@@ -126,6 +123,12 @@ class _Waiting(Later):
         if self._settle():
             self._pace.give_back(self._held.slot)
             self._give(self._held.refused(seconds))
+
+    def _undo(self) -> None:
+        self._pace.give_back(self._held.slot)
+        if self._held.give_up is not None:
+            self._held.give_up()
+        self._note(ProxyAnswer(200, [], [], GATEWAY), 0, "caller_gone")
 
     def _settle(self) -> bool:
         """Decide its end; return False where that has been decided already."""

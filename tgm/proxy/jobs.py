@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from tgm.proxy.models import JobState, SendJob
+from tgm.settings import MEBIBYTE
 from tgm.shared.errors import Invalid, TooManyRequests
 from tgm.shared.ids import new_id
 
@@ -27,9 +28,13 @@ from tgm.shared.ids import new_id
 KEPT = timedelta(hours=24)
 # For each bot: more would hardly leave within the day, and fill the disk.
 MOST_OPEN = 10_000
+# What so many long texts take, each with a keyboard. Files need not wait for long: they may be sent
+# once, and then by their file_id.
+MOST_OPEN_BYTES = 64 * MEBIBYTE
 MOST_ANSWER = 64 * 1024
 _PURGE_STEP = 500
 _FULL = "Too Many Requests: %(most)s calls of this bot are queued already"
+_FULL_BYTES = "Too Many Requests: %(most)s MB of calls of this bot are queued already"
 _OTHER = "Unprocessable Entity: this Idempotency-Key was used for another request"
 
 _OPEN = (JobState.QUEUED, JobState.SENDING)
@@ -65,6 +70,7 @@ class NewJob:
     messages: int
     token: str | None
     fingerprint: str | None
+    endpoint_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,18 @@ class Due:
 class Jobs:
     """The queue. One for the whole process, shared between threads."""
 
-    def __init__(self, reader: Engine, writer: Engine, *, most_open: int = MOST_OPEN) -> None:
+    def __init__(
+        self,
+        reader: Engine,
+        writer: Engine,
+        *,
+        most_open: int = MOST_OPEN,
+        most_bytes: int = MOST_OPEN_BYTES,
+    ) -> None:
         self._reader = reader
         self._writer = writer
         self._most_open = most_open
+        self._most_bytes = most_bytes
 
     def add(self, job: NewJob, now: datetime) -> str:
         """Queue a call and return the job's id: it is on disk then.
@@ -103,11 +117,16 @@ class Jobs:
                     raise Invalid(_OTHER)
                 if made is not None:
                     return str(made.id)
-            if (connection.scalar(_count(job.bot_id)) or 0) >= self._most_open:
+            size = len(job.body)
+            waiting = connection.execute(_open(job.bot_id)).one()
+            if waiting.number >= self._most_open:
                 raise TooManyRequests(_FULL, most=self._most_open, retry_after=60)
+            if (waiting.held or 0) + size > self._most_bytes:
+                most = self._most_bytes // MEBIBYTE
+                raise TooManyRequests(_FULL_BYTES, most=most, retry_after=60)
             job_id = str(new_id())
             values = {**vars(job), "id": job_id, "created_at": now, "due_at": now, "tries": 0}
-            connection.execute(insert(_table).values(**values, state=JobState.QUEUED))
+            connection.execute(insert(_table).values(**values, size=size, state=JobState.QUEUED))
             return job_id
 
     def find(self, bot_id: str, consumer_id: str, job_id: str) -> Row[Any] | None:
@@ -124,7 +143,24 @@ class Jobs:
     def count(self, bot_id: str) -> int:
         """Return how many of a bot's calls have not come to their end."""
         with self._reader.connect() as connection:
-            return connection.scalar(_count(bot_id)) or 0
+            return int(connection.execute(_open(bot_id)).one().number)
+
+    def has_open(self, bot_id: str, chat: str) -> bool:
+        """Tell whether something to this chat is still to be made, or under way."""
+        query = select(_columns.seq).where(
+            _columns.state.in_(_OPEN), _columns.bot_id == bot_id, _columns.chat == chat
+        )
+        with self._reader.connect() as connection:
+            return connection.scalar(query.limit(1)) is not None
+
+    def ended_answers(self, since: datetime) -> Sequence[Row[Any]]:
+        """Return the calls that receivers' answers asked for, as far as they ended since then."""
+        names = ("token", "method", "state", "status", "answer", "error")
+        query = select(*(_columns[name] for name in names)).where(
+            _columns.endpoint_id.is_not(None), _columns.finished_at >= since
+        )
+        with self._reader.connect() as connection:
+            return connection.execute(query).all()
 
     def bots(self) -> list[str]:
         """Return the bots that have something queued."""
@@ -247,8 +283,9 @@ class Jobs:
             connection.execute(update(_table).where(found).values(error=error, **_end(after, now)))
 
 
-def _count(bot_id: str) -> Select[Any]:
-    return select(func.count()).where(_columns.bot_id == bot_id, _columns.state.in_(_OPEN))
+def _open(bot_id: str) -> Select[int, Any]:
+    columns = func.count().label("number"), func.sum(_columns.size).label("held")
+    return select(*columns).where(_columns.bot_id == bot_id, _columns.state.in_(_OPEN))
 
 
 def _end(state: JobState, now: datetime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tgm.proxy import forward, sends
 from tgm.proxy.answers import ProxyAnswer, own
 from tgm.proxy.jobs import MOST_ANSWER, Jobs
 from tgm.proxy.models import JobState
-from tgm.proxy.pace import Pace
+from tgm.proxy.pace import Paced
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.target import MethodTarget
 from tgm.proxy.timing import Call
@@ -39,12 +39,14 @@ class Maker:
     """Makes queued calls. One for the whole process, shared between threads."""
 
     jobs: Jobs
-    pace: Pace
+    pace: Paced
     pace_clock: Callable[[], float]
     vault: Vault
     telegram: TelegramClient
     snapshot: Snapshot
     request_log: RequestLog
+    may_answer: Callable[[str], bool]
+    """Whether an endpoint's answers may still name a method to call."""
     timeout_seconds: float
 
     @property
@@ -54,9 +56,8 @@ class Maker:
 
     def make(self, job: Row[Any], owner: str, clock: Clock) -> None:
         """Make the call of a job that `owner` has claimed."""
-        known = self.snapshot.current()
-        bot = known.bots.get(str(job.bot_id))
-        key = None if bot is None else _working_key(known.keys.values(), job, bot)
+        bot = self.snapshot.current().bots.get(str(job.bot_id))
+        key = None if bot is None else self._asker(job, bot)
         if bot is None or key is None:
             self.jobs.finish(job.seq, owner, JobState.FAILED, clock(), error="key_refused")
             return
@@ -89,6 +90,14 @@ class Maker:
             self._note(call, key, answer)
             self._settle(job, owner, answer, clock())
 
+    def _asker(self, job: Row[Any], bot: KnownBot) -> KnownKey | None:
+        """Return who wants the call made, None where nobody may any more."""
+        if job.endpoint_id is None:
+            return _working_key(self.snapshot.current().keys.values(), job, bot)
+        if not self.may_answer(str(job.endpoint_id)):
+            return None
+        return KnownKey(str(job.endpoint_id), bot.team_id, None, ("*",), None, None, False)
+
     def _forward(self, call: Call, bot: KnownBot, target: MethodTarget) -> ProxyAnswer:
         token = opened(self.vault, bot)
         answer = forward.call_method(
@@ -113,7 +122,10 @@ class Maker:
         self.jobs.finish(job.seq, owner, state, now, status=answer.status, answer=kept)
 
     def _note(self, call: Call, key: KnownKey, answer: ProxyAnswer) -> None:
-        self.request_log.add(call.row(key, answer, sum(map(len, answer.body)), answer.error))
+        # What a receiver's answer asked for stands with its delivery instead.
+        if key.consumer_id:
+            sent = sum(map(len, answer.body))
+            self.request_log.add(call.row(key, answer, sent, answer.error))
 
 
 def _working_key(keys: Iterable[KnownKey], job: Row[Any], bot: KnownBot) -> KnownKey | None:

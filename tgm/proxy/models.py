@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 from ulid import ULID
 
@@ -104,16 +104,22 @@ class SendJob(Base):
     that wait not before `due_at`. One that is `sending` belongs to the process `lease_owner` until
     `leased_until`; a dead one's becomes `unknown`, since Telegram may have acted. `consumer_id`
     stands for the program, so that a key's successors see it. `messages` is how many the call
-    sends. `token` and `fingerprint` are those of its Idempotency-Key. `body` goes at the end;
-    `status` and `answer` are Telegram's.
+    sends. `token` and `fingerprint` are those of its Idempotency-Key. `body`, of `size` bytes, goes
+    at the end; `status` and `answer` are Telegram's.
+
+    `endpoint_id` is set where no program has queued it but TGM, since a receiver's answer asked for
+    it: then it stands for key and program, too, and `token` is the delivery's id.
     """
 
     __tablename__ = "send_jobs"
     __table_args__ = (
         Index("ix_send_jobs_state_bot_id_chat_seq", "state", "bot_id", "chat", "seq"),
-        Index("ix_send_jobs_bot_id", "bot_id"),
+        # With the size, which stands behind the body in the row.
+        Index("ix_send_jobs_bot_id_state_size", "bot_id", "state", "size"),
         Index("ix_send_jobs_key_id_token", "key_id", "token"),
         Index("ix_send_jobs_finished_at", "finished_at"),
+        # Limited on PostgreSQL, too, by the migration.
+        Index("ix_send_jobs_answers", "finished_at", sqlite_where=text("endpoint_id IS NOT NULL")),
     )
 
     seq: Mapped[int] = mapped_column(RowNumber, primary_key=True)
@@ -122,10 +128,12 @@ class SendJob(Base):
     bot_id: Mapped[ULID] = mapped_column(ForeignKey("bots.id", ondelete="CASCADE"))
     key_id: Mapped[ULID] = mapped_column(UlidType)
     consumer_id: Mapped[ULID] = mapped_column(UlidType)
+    endpoint_id: Mapped[ULID | None] = mapped_column(UlidType)
     method: Mapped[str] = mapped_column(String(64))
     query: Mapped[str] = mapped_column(String)
     content_type: Mapped[str] = mapped_column(String)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    size: Mapped[int] = mapped_column(Integer)
     chat: Mapped[str] = mapped_column(String(64))
     messages: Mapped[int] = mapped_column(Integer)
     token: Mapped[str | None] = mapped_column(String(64))

@@ -1,7 +1,7 @@
 """Telegram's published pace: when a call may leave. Pure rules, the time is passed in.
 
-About 30 messages a second over all, 1 a second to one chat, 20 a minute to one group. Each process
-keeps it for the calls that it makes itself.
+About 30 messages a second over all, 1 a second to one chat, 20 a minute to one group. `Pace` keeps
+it for one process, in memory; `tgm.proxy.boxpace` by the same rules for several.
 """
 
 import math
@@ -10,9 +10,9 @@ import threading
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from tgm.shared.errors import TooManyRequests
-from tgm.shared.notes import Notes
 
 PER_BOT = 30
 PER_CHAT = 1
@@ -26,13 +26,14 @@ _TOO_MANY = "Too Many Requests: retry after %(seconds)s"
 _GROUP = re.compile(r"-\d+|@.*", re.ASCII)
 # Chats that have been quiet are forgotten once there are so many, then at each doubling.
 _SWEPT_AT = 1024
-_NOTED = "pause"
 
 
 class PaceReached(TooManyRequests):
-    """The call would have to wait longer than its caller does."""
+    """The call would have to wait longer than its caller does. `is_full` says that a message to
+    any other chat of the bot would have to as well."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, is_full: bool = False) -> None:
+        self.is_full = is_full
         whole = max(1, math.ceil(seconds))
         super().__init__(_TOO_MANY, seconds=whole, retry_after=whole)
 
@@ -48,6 +49,50 @@ class Slot:
     at: float
     until: float
     others: list["Slot"] = field(default_factory=list, repr=False)
+    number: int | None = None
+    """Where it is written down, if other processes see it."""
+
+
+class Timed(Protocol):
+    """Anything that happens at a time."""
+
+    @property
+    def at(self) -> float:
+        """When."""
+
+
+class Paced(Protocol):
+    """Hands out turns, for every bot. Times are seconds of a clock that never goes back."""
+
+    def take(
+        self,
+        now: float,
+        bot_id: str,
+        *,
+        patience: float,
+        messages: int = 1,
+        chat: str | None = None,
+        once: str | None = None,
+    ) -> Slot:
+        """Return the next free turn, at `now` or at most `patience` seconds later.
+
+        A call that sends no message waits only while Telegram has asked for a pause. Messages to
+        one chat leave in the order in which they came; one that sends several leaves as a whole,
+        and what follows waits for as long as if they had come one by one. Raises PaceReached, also
+        where another process has a turn for what is called `once`; nothing is taken then.
+        """
+
+    def look(self, slot: Slot) -> float:
+        """Return when the turn is: later than it was, where Telegram has asked for a pause."""
+
+    def give_back(self, slot: Slot) -> None:
+        """Free a turn that is not used: its caller has gone."""
+
+    def pause(self, now: float, bot_id: str, seconds: float) -> None:
+        """Let nothing leave for `seconds`: Telegram has said so. What waits keeps its distances."""
+
+    def paused_for(self, now: float, bot_id: str) -> float:
+        """Return how many seconds nothing may leave, 0 where it may."""
 
 
 @dataclass
@@ -63,12 +108,9 @@ class _Bot:
 
 
 class Pace:
-    """Hands out turns, for every bot. Times are seconds of a clock that never goes back."""
+    """Hands out turns within one process: see `Paced`."""
 
-    def __init__(self, pauses: Notes | None = None) -> None:
-        """`pauses` tell other processes of those that Telegram has asked for. They last as long as
-        the processes do, and use the same clock."""
-        self._pauses = pauses
+    def __init__(self) -> None:
         self._bots: dict[str, _Bot] = {}
         self._lock = threading.Lock()
 
@@ -80,31 +122,18 @@ class Pace:
         patience: float,
         messages: int = 1,
         chat: str | None = None,
+        once: str | None = None,  # noqa: ARG002 - there is nobody else
     ) -> Slot:
-        """Return the next free turn, at `now` or at most `patience` seconds later.
-
-        A call that sends no message waits only while Telegram has asked for a pause. Messages to
-        one chat leave in the order in which they came; one that sends several leaves as a whole,
-        and what follows waits for as long as if they had come one by one. Raises PaceReached;
-        nothing is taken then.
-        """
+        """Return the next free turn. Raises PaceReached."""
         messages = min(messages, MOST_AT_ONCE)
         with self._lock:
             bot = self._bots.setdefault(bot_id, _Bot())
             _forget(bot, now)
-            if self._pauses is not None:
-                bot.pause_until = max(
-                    bot.pause_until, self._pauses.get(_NOTED, bot_id) or -math.inf
-                )
-            at = max(now, bot.pause_until)
-            if messages:
-                if chat is not None:
-                    same = bot.chats.get(chat, [])
-                    del same[: bisect_left(same, now - MINUTE, key=_at)]
-                    at = _after_chat(same, at, is_group(chat), messages)
-                at = _gap(bot.slots, at, min(messages, PER_BOT))
-            if at - now > patience:
-                raise PaceReached(at - now)
+            same: list[Slot] = []
+            if messages and chat is not None:
+                same = bot.chats.get(chat, same)
+                del same[: bisect_left(same, now - MINUTE, key=_at)]
+            at = turn(now, patience, bot.pause_until, bot.slots, same, chat, messages)
             slot = Slot(bot_id, chat if messages else None, at, now + patience)
             if not messages:
                 if at > now:
@@ -113,8 +142,12 @@ class Pace:
             _enter(bot, slot, messages)
             return slot
 
+    def look(self, slot: Slot) -> float:
+        """Return when the turn is."""
+        return slot.at
+
     def give_back(self, slot: Slot) -> None:
-        """Free a turn that is not used: its caller has gone."""
+        """Free a turn that is not used."""
         with self._lock:
             bot = self._bots.get(slot.bot_id)
             if bot is None:
@@ -125,12 +158,10 @@ class Pace:
                         slots.remove(each)
 
     def pause(self, now: float, bot_id: str, seconds: float) -> None:
-        """Let nothing leave for `seconds`: Telegram has said so. What waits keeps its distances."""
+        """Let nothing leave for `seconds`."""
         with self._lock:
             bot = self._bots.setdefault(bot_id, _Bot())
             bot.pause_until = max(bot.pause_until, now + seconds)
-            if self._pauses is not None:
-                self._pauses.put(_NOTED, bot_id, bot.pause_until, seconds)
             waiting = [slot for slot in (*bot.slots, *bot.other) if slot.at > now]
             if not waiting:
                 return
@@ -143,6 +174,32 @@ class Pace:
         """Return how many seconds nothing may leave, 0 where it may."""
         bot = self._bots.get(bot_id)
         return 0.0 if bot is None else max(0.0, bot.pause_until - now)
+
+
+def turn(
+    now: float,
+    patience: float,
+    pause_until: float,
+    slots: Sequence[Timed],
+    same: Sequence[Timed],
+    chat: str | None,
+    messages: int,
+) -> float:
+    """Return when so many messages may leave, at `now` or later. Raises PaceReached.
+
+    `slots` are the bot's turns from a second ago on, one for each message, in order of time; `same`
+    those of the chat, from a minute ago on.
+    """
+    at = start = begin = max(now, pause_until)
+    if messages:
+        if chat is not None:
+            begin = _after_chat(same, start, is_group(chat), messages)
+        at = _gap(slots, begin, min(messages, PER_BOT))
+    if at - now > patience:
+        is_any = messages <= 1 and begin == start
+        soonest = at if is_any else _gap(slots, start, 1)
+        raise PaceReached(at - now, is_full=soonest - now > patience)
+    return at
 
 
 def chat_of(value: object) -> str | None:
@@ -161,7 +218,7 @@ def is_group(chat: str) -> bool:
     return _GROUP.fullmatch(chat) is not None
 
 
-def _at(slot: Slot) -> float:
+def _at(slot: Timed) -> float:
     return slot.at
 
 
@@ -181,7 +238,7 @@ def _enter(bot: _Bot, slot: Slot, messages: int) -> None:
             same.append(slot.others[-1])
 
 
-def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool, messages: int) -> float:
+def _after_chat(slots: Sequence[Timed], at: float, is_a_group: bool, messages: int) -> float:
     if len(slots) >= PER_CHAT:
         at = max(at, slots[-PER_CHAT].at + SECOND)
     room = max(1, PER_GROUP - messages + 1)
@@ -190,7 +247,7 @@ def _after_chat(slots: Sequence[Slot], at: float, is_a_group: bool, messages: in
     return at
 
 
-def _gap(slots: Sequence[Slot], at: float, messages: int) -> float:
+def _gap(slots: Sequence[Timed], at: float, messages: int) -> float:
     """Return the first time from `at` on at which so many more fit in among them."""
     full = PER_BOT - messages + 1
     first = max(0, bisect_left(slots, at - SECOND, key=_at) - full)

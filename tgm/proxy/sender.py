@@ -11,7 +11,7 @@ from typing import Protocol
 from tgm.keys.snapshot import KnownBot, Snapshot
 from tgm.proxy.jobs import Due, Jobs
 from tgm.proxy.making import Maker
-from tgm.proxy.pace import Pace, PaceReached, Slot
+from tgm.proxy.pace import Paced, PaceReached, Slot
 from tgm.proxy.room import Room
 from tgm.shared.clock import utcnow
 
@@ -43,7 +43,7 @@ class Sender:
     def __init__(
         self,
         jobs: Jobs,
-        pace: Pace,
+        pace: Paced,
         maker: Maker,
         snapshot: Snapshot,
         *,
@@ -109,13 +109,13 @@ class Sender:
                 with self._lock:
                     of_this = sum(taken == bot_id for taken in self._taken.values())
                     is_full = len(self._taken) >= MOST_AT_ONCE
-                if is_full or of_this >= _MOST_OF_A_BOT:
+                if is_full or of_this >= _MOST_OF_A_BOT or not self._give_turn(bot, due):
                     break
-                self._give_turn(bot, due)
 
-    def _give_turn(self, bot: KnownBot, due: Due) -> None:
+    def _give_turn(self, bot: KnownBot, due: Due) -> bool:
+        """Return False where no other of the bot's would get a turn, either."""
         if due.seq in self._taken:
-            return
+            return True
         try:
             slot = self._pace.take(
                 self._room.clock(),
@@ -123,12 +123,14 @@ class Sender:
                 patience=_AHEAD_SECONDS if bot.keeps_pace else 0,
                 messages=due.messages if bot.keeps_pace else 0,
                 chat=due.chat or None,
+                once=f"job {due.seq}",
             )
-        except PaceReached:
-            return
+        except PaceReached as error:
+            return not error.is_full
         with self._lock:
             self._taken[due.seq] = bot.id
         self._room.put(_Turn(self, due, slot))
+        return True
 
     def end_turn(self, due: Due, slot: Slot | None = None) -> None:
         """Let the next of its chat go on. A turn that was not used is handed in."""
@@ -143,7 +145,7 @@ class Sender:
         assert self._owner is not None, "it has started"  # noqa: S101
         is_used = False
         try:
-            if slot.at > self._room.clock():
+            if self._pace.look(slot) > self._room.clock():
                 # Telegram has asked for a pause meanwhile.
                 return
             now = self._clock()

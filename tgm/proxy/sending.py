@@ -1,29 +1,33 @@
 """What sends at Telegram's pace, held together: calls that are held, and calls that are queued."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Row
 from ulid import ULID
 
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import forward, jobanswers, sends
 from tgm.proxy.answers import ProxyAnswer
+from tgm.proxy.boxpace import BoxPace
 from tgm.proxy.entrance import Environ
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held, Holding
 from tgm.proxy.jobs import Jobs, NewJob
 from tgm.proxy.making import Maker
-from tgm.proxy.pace import Pace, Slot
+from tgm.proxy.owncalls import OwnCalls
+from tgm.proxy.pace import Pace, Paced, Slot
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.room import Room
 from tgm.proxy.sender import Owner, Sender
 from tgm.proxy.target import JobTarget, MethodTarget
 from tgm.security.vault import Vault
 from tgm.settings import MEBIBYTE, Settings
+from tgm.shared.boxfile import BoxFile
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import NotFound, TgmError
 from tgm.shared.ids import parse_id
-from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
 from tgm.worker.loop import Job
 
@@ -47,10 +51,13 @@ class Sending:
         request_log: RequestLog,
         reader: Engine,
         writer: Engine,
-        notes: Notes | None = None,
+        shared: BoxFile | None = None,
     ) -> None:
-        """`notes` are shared with the other processes that serve."""
-        self.pace = Pace(notes)
+        """`shared` is the file of the processes that keep the pace together, None for one."""
+        self.may_answer: Callable[[str], bool] = lambda _endpoint_id: False
+        """Whether an endpoint's answers may still name a method to call: the relay knows."""
+        self.pace: Paced = Pace() if shared is None else BoxPace(shared)
+        self._has_begun = False
         self.room = Room("tgm-pace", most_threads=settings.threads)
         self._holding = Holding(self.pace, self.room)
         self._jobs = Jobs(reader, writer)
@@ -62,13 +69,23 @@ class Sending:
             telegram=telegram,
             snapshot=snapshot,
             request_log=request_log,
+            may_answer=lambda endpoint_id: self.may_answer(endpoint_id),
             timeout_seconds=settings.telegram_timeout_seconds,
         )
         self._sender = Sender(self._jobs, self.pace, maker, snapshot)
+        self.own = OwnCalls(
+            self.pace,
+            self._jobs,
+            pace_clock=self.room.clock,
+            # One that only delivers would have a pace of its own, beside those that serve.
+            may_take=lambda: self._has_begun or shared is not None,
+            queued=self._sender.wake,
+        )
 
     def start(self, owner: Owner) -> None:
         """Begin to make queued calls."""
         self._sender.start(owner)
+        self._has_begun = True
 
     def stop(self) -> None:
         """Refuse what is held, leave in the queue what is queued, and finish what is under way."""
@@ -146,6 +163,10 @@ class Sending:
     def queued(self, bot_id: ULID) -> int:
         """Return how many queued calls of a bot are still to be made, or under way."""
         return self._jobs.count(str(bot_id))
+
+    def ended_answers(self, since: datetime) -> Sequence[Row[Any]]:
+        """Return what became of queued calls that receivers' answers asked for: see `Jobs`."""
+        return self._jobs.ended_answers(since)
 
     def outcome(self, environ: Environ, key: KnownKey, target: JobTarget) -> ProxyAnswer:
         """Tell how a program's job stands. Raises NotFound, for another program's job too."""

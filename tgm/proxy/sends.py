@@ -97,7 +97,13 @@ def addressed(environ: Mapping[str, Any], target: MethodTarget) -> tuple[str | N
         given = _fields(environ, target.query, ("chat_id", several) if several else ("chat_id",))
     finally:
         environ["wsgi.input"].seek(0)
-    count = 1 if is_message(target.method) else 0
+    return counted(target.method, given)
+
+
+def counted(method: str, given: Mapping[str, Any]) -> tuple[str | None, int]:
+    """Return the chat that a call with these parameters names, and how many messages it sends."""
+    several = _SEVERAL.get(method.lower())
+    count = 1 if is_message(method) else 0
     return pace.chat_of(given.get("chat_id")), _length(given.get(several)) if several else count
 
 
@@ -132,7 +138,14 @@ def asked_pause(answer: ProxyAnswer) -> float | None:
         return None
     try:
         body = b"".join(answer.body) if isinstance(answer.body, list) else b""
-        seconds = json.loads(body)["parameters"]["retry_after"]
-        return max(1.0, min(float(seconds), _LONGEST_PAUSE))
-    except (ValueError, KeyError, TypeError, ArithmeticError, RecursionError):
+        return pause_of(json.loads(body)["parameters"]["retry_after"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 1.0
+
+
+def pause_of(retry_after: object) -> float:
+    """Return for how many seconds to pause after a 429 that says this."""
+    try:
+        return max(1.0, min(float(retry_after), _LONGEST_PAUSE))  # type: ignore[arg-type]
+    except (ValueError, TypeError, ArithmeticError):
         return 1.0

@@ -25,6 +25,12 @@ CREATE TABLE IF NOT EXISTS notes
     (kind TEXT, key TEXT, value REAL NOT NULL, until REAL NOT NULL, PRIMARY KEY (kind, key))
     WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS notes_until ON notes (until);
+CREATE TABLE IF NOT EXISTS turns
+    (number INTEGER PRIMARY KEY, bot TEXT NOT NULL, chat TEXT, at REAL NOT NULL,
+    messages INTEGER NOT NULL, once TEXT);
+CREATE INDEX IF NOT EXISTS turns_bot ON turns (bot, at);
+CREATE INDEX IF NOT EXISTS turns_chat ON turns (bot, chat, at);
+CREATE TABLE IF NOT EXISTS pauses (bot TEXT PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
 """
 
 

@@ -16,6 +16,9 @@ from queue import SimpleQueue
 
 from tgm.bots.tokens import opened
 from tgm.keys.snapshot import Snapshot
+from tgm.proxy import sends
+from tgm.proxy.answers import ProxyAnswer, whole
+from tgm.proxy.owncalls import OwnCalls
 from tgm.security.vault import SealBroken, Vault
 from tgm.shared.clock import utcnow
 from tgm.shared.notes import Notes, OwnNotes
@@ -55,6 +58,7 @@ class Acknowledger:
 
     Another process may deliver what this one has taken in, and hear a receiver's own answer:
     `notes` tell of the answers, and `delivered` returns which of some updates have been delivered.
+    While Telegram has asked for a pause, which `own` tells, presses of that bot wait as well.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Acknowledger:
         vault: Vault,
         snapshot: Snapshot,
         receptions: Receptions,
+        own: OwnCalls,
         notes: Notes | None = None,
         delivered: Callable[[Collection[int]], Collection[int]] = lambda _seqs: (),
         now: Callable[[], datetime] = utcnow,
@@ -72,6 +77,7 @@ class Acknowledger:
         self._vault = vault
         self._snapshot = snapshot
         self._receptions = receptions
+        self._own = own
         self._notes = notes or OwnNotes()
         self._delivered = delivered
         self._now = now
@@ -80,6 +86,7 @@ class Acknowledger:
         self._threads: list[threading.Thread] = []
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._waiting: OrderedDict[int, _Press] = OrderedDict()
+        self._put_off: list[_Press] = []
         self._stopping = threading.Event()
 
     def at_once(self, stored: Sequence[Stored]) -> None:
@@ -114,6 +121,10 @@ class Acknowledger:
             self._jobs.put(lambda seq=seq: self._after(seq))  # type: ignore[misc]
         for seq in due:
             self._jobs.put(lambda seq=seq: self._end(seq))  # type: ignore[misc]
+        with self._lock:
+            put_off, self._put_off = self._put_off, []
+        for press in put_off:
+            self._jobs.put(lambda press=press: self._after_pause(press))  # type: ignore[misc]
 
     def stop(self) -> None:
         """Take nothing more. What is under way may end by itself."""
@@ -181,18 +192,37 @@ class Acknowledger:
         bot = self._snapshot.current().bots.get(press.bot_id)
         if bot is None or self._now() - press.received_at > _TOO_LATE:
             return
+        if self._own.paused_for(bot) > 0:
+            self._wait(press)
+            return
         body = json.dumps({"callback_query_id": press.callback_id}).encode()
         try:
             token = opened(self._vault, bot)
-            status = self._call(token, body)
+            answer = self._call(token, body)
         except (TelegramUnreachable, SealBroken) as error:
             log.warning("a button press of bot %s stays unanswered: %s", press.bot_id, error)
             return
+        pause = sends.asked_pause(answer) if bot.keeps_pace else None
+        if pause is not None:
+            self._own.pause(bot, pause)
+            self._wait(press)
+            return
         self.timings.append(round((time.monotonic() - press.began) * 1000))
-        if status != 200:
-            log.warning("Telegram refused to end a spinner of bot %s: %d", press.bot_id, status)
+        if answer.status != 200:
+            log.warning(
+                "Telegram refused to end a spinner of bot %s: %d", press.bot_id, answer.status
+            )
 
-    def _call(self, token: BotToken, body: bytes) -> int:
+    def _wait(self, press: _Press) -> None:
+        # In no thread: the few that there are answer for other bots meanwhile.
+        with self._lock:
+            self._put_off.append(press)
+
+    def _after_pause(self, press: _Press) -> None:
+        if self._notes.get(_NOTED, press.callback_id) is None:
+            self._answer(press)
+
+    def _call(self, token: BotToken, body: bytes) -> ProxyAnswer:
         try:
             return self._call_once(token, body)
         except TelegramUnreachable as unreachable:
@@ -201,10 +231,9 @@ class Acknowledger:
         # A kept connection was closed under the call. To answer twice does no harm.
         return self._call_once(token, body)
 
-    def _call_once(self, token: BotToken, body: bytes) -> int:
+    def _call_once(self, token: BotToken, body: bytes) -> ProxyAnswer:
         headers = {"Content-Type": "application/json", "Content-Length": str(len(body))}
         with self._telegram.open_method(
             token, "answerCallbackQuery", verb="POST", query="", headers=headers, body=[body]
         ) as answer:
-            answer.read_up_to(64 * 1024)
-            return answer.status
+            return whole(answer.status, [], answer.read_up_to(64 * 1024))

@@ -1,24 +1,37 @@
 """A receiver's answer that names a Bot API method, as Telegram's own webhooks allow.
 
-The method is called with the bot's token under the proxy's rules. What an answer may not ask for:
-methods that only read, since nobody would see their result, and those that would break receiving.
+The method is called with the bot's token under the proxy's rules, and at the bot's pace. What an
+answer may not ask for: methods that only read, since nobody would see their result, and those that
+would break receiving.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tgm.bots.tokens import opened
 from tgm.keys import patterns
+from tgm.keys.snapshot import KnownBot, Snapshot
+from tgm.proxy.owncalls import Asked, OwnCalls
 from tgm.security.redaction import redact
+from tgm.security.vault import SealBroken, Vault
+from tgm.shared.errors import TooManyRequests
 from tgm.telegram import catalog
 from tgm.telegram.client import TelegramClient
 from tgm.telegram.errors import TelegramRefused, TelegramUnreachable
-from tgm.telegram.token import BotToken
+from tgm.webhook.claimed import Claimed
+
+log = logging.getLogger(__name__)
 
 # A message's text may have 4096 characters, each of them escaped, and a keyboard beside it.
 WHOLE_BYTES = 64 * 1024
+# What became of a call, beside what Telegram answers.
+OK = "ok"
+QUEUED = "queued"
+_TOO_MANY = 429
 _WORDS = 255
 _METHOD = re.compile(r"[A-Za-z]{1,64}", re.ASCII)
 _PARAMETER = re.compile(r"[a-z_]{1,64}", re.ASCII)
@@ -72,17 +85,59 @@ def _refusal(method: str, params: Mapping[str, Any]) -> str | None:
     return None
 
 
-def call(telegram: TelegramClient, token: BotToken, asked: Wanted) -> str:
-    """Call the method and return what became of it, in words that fit an attempt. Never raises
-    because of Telegram."""
-    if asked.refusal is not None:
-        outcome = f"refused: {asked.refusal}"
-    else:
+class Calls:
+    """Calls what answers name: at once, or, where the bot keeps its pace and it is too early, by
+    the queue that other calls wait in."""
+
+    def __init__(
+        self, telegram: TelegramClient, vault: Vault, snapshot: Snapshot, own: OwnCalls
+    ) -> None:
+        self._telegram = telegram
+        self._vault = vault
+        self._snapshot = snapshot
+        self._own = own
+
+    def call(self, claimed: Claimed, asked: Wanted) -> str:
+        """Return what became of it, in words that fit an attempt. Never raises because of
+        Telegram."""
+        if asked.refusal is not None:
+            return words(asked.method, f"refused: {asked.refusal}")
+        bot = self._snapshot.current().bots.get(claimed.bot_id)
+        if bot is None:
+            return words(asked.method, "refused: there is no such bot")
+        order = Asked(claimed.endpoint_id, claimed.id, asked.method, asked.params)
+        if not self._own.may_leave(bot, order):
+            return self._queue(bot, order)
         try:
-            telegram.call(token, asked.method, **asked.params)
-            outcome = "ok"
+            self._telegram.call(opened(self._vault, claimed), asked.method, **asked.params)
+        except SealBroken as error:
+            log.error("the token of bot %s cannot be opened: %s", claimed.bot_id, error)
+            outcome = "token_unreadable"
         except TelegramRefused as error:
+            if error.code == _TOO_MANY and bot.keeps_pace:
+                # Telegram has certainly not acted on it.
+                self._own.pause(bot, error.retry_after)
+                return self._queue(bot, order)
             outcome = f"{error.code} {error.params['answer']}"
         except TelegramUnreachable as error:
             outcome = error.failure.value
-    return redact(f"{asked.method} {outcome}".strip())[:_WORDS]
+        else:
+            outcome = OK
+        return words(asked.method, outcome)
+
+    def _queue(self, bot: KnownBot, order: Asked) -> str:
+        try:
+            self._own.queue(bot, order)
+        except TooManyRequests as error:
+            return words(order.method, f"refused: {error.description}")
+        return words(order.method, QUEUED)
+
+
+def words(method: str, outcome: str) -> str:
+    """Return what became of a call, as an attempt keeps it."""
+    return redact(f"{method} {outcome}".strip())[:_WORDS]
+
+
+def is_taken_on(called: str) -> bool:
+    """Tell whether Telegram has been given the call, or will be."""
+    return called.endswith((f" {OK}", f" {QUEUED}"))

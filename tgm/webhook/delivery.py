@@ -9,7 +9,6 @@ from time import monotonic
 
 from sqlalchemy import Engine
 
-from tgm.bots.tokens import opened
 from tgm.security import signing
 from tgm.security.outbound import KEPT_BYTES, Outbound, OutboundFailed, Received
 from tgm.security.redaction import redact
@@ -17,7 +16,6 @@ from tgm.security.secret import Secret
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import Settings
 from tgm.shared.version import VERSION
-from tgm.telegram.client import TelegramClient
 from tgm.webhook import answers, schedule
 from tgm.webhook.claimed import Claimed
 from tgm.webhook.claims import Claims
@@ -63,7 +61,7 @@ class Deliverer:
         settings: Settings,
         vault: Vault,
         outbound: Outbound,
-        telegram: TelegramClient,
+        calls: answers.Calls,
         hooks: Hooks | None = None,
         jitter: Callable[[], float] = lambda: _spread(-1, 1),
     ) -> None:
@@ -71,7 +69,7 @@ class Deliverer:
         self._hold_minutes = settings.delivery_hold_minutes
         self._vault = vault
         self._outbound = outbound
-        self._telegram = telegram
+        self._calls = calls
         self._hooks = hooks or Hooks()
         self._jitter = jitter
         self._recorder = Recorder(commits, owner)
@@ -184,13 +182,8 @@ class Deliverer:
         asked = answers.wanted(outcome.body, is_whole=outcome.is_whole)
         if asked is None:
             return None
-        try:
-            token = opened(self._vault, claimed)
-        except SealBroken as error:
-            log.error("the token of bot %s cannot be opened: %s", claimed.bot_id, error)
-            return f"{asked.method} token_unreadable"
-        called = answers.call(self._telegram, token, asked)
-        if asked.callback_id is not None and called.endswith(" ok"):
+        called = self._calls.call(claimed, asked)
+        if asked.callback_id is not None and answers.is_taken_on(called):
             self._hooks.answered(asked.callback_id)
         return called
 

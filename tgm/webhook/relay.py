@@ -9,14 +9,16 @@ from sqlalchemy import Engine
 
 from tgm.keys.snapshot import Snapshot
 from tgm.proxy import counting as calls
+from tgm.proxy.sending import Sending
 from tgm.security.outbound import Outbound
 from tgm.security.vault import Vault
 from tgm.settings import Settings
 from tgm.shared.clock import utcnow
 from tgm.shared.notes import Notes
 from tgm.telegram.client import TelegramClient
-from tgm.webhook import counting, presses
+from tgm.webhook import counting, outcomes, presses
 from tgm.webhook.acknowledge import Acknowledger
+from tgm.webhook.answers import Calls
 from tgm.webhook.commits import Commits
 from tgm.webhook.delivery import Deliverer, Hooks
 from tgm.webhook.dispatcher import Dispatcher
@@ -43,6 +45,7 @@ class Relay:
         snapshot: Snapshot,
         reader: Engine,
         writer: Engine,
+        sending: Sending,
         hears: Callable[[Collection[str]], None] = lambda _bot_ids: None,
         notes: Notes | None = None,
     ) -> None:
@@ -51,6 +54,9 @@ class Relay:
         `notes` are shared with the other processes that serve.
         """
         self._hears = hears
+        self._sending = sending
+        sending.may_answer = partial(outcomes.may_answer, reader)
+        self._snapshot = snapshot
         self._settings, self._vault, self._telegram = settings, vault, telegram
         self._engines = reader, writer
         self.outbound = Outbound(settings.webhook_allowed_networks)
@@ -60,6 +66,7 @@ class Relay:
             vault=vault,
             snapshot=snapshot,
             receptions=self.receptions,
+            own=sending.own,
             notes=notes,
             delivered=partial(presses.delivered, reader),
         )
@@ -86,7 +93,7 @@ class Relay:
             settings=self._settings,
             vault=self._vault,
             outbound=self.outbound,
-            telegram=self._telegram,
+            calls=Calls(self._telegram, self._vault, self._snapshot, self._sending.own),
             hooks=Hooks(self.acknowledger.after_delivery, self.acknowledger.answered),
         )
         leases = Leases(reader, writer, owner.id)
@@ -117,7 +124,13 @@ class Relay:
                 60,
                 lambda: calls.purge(writer, counting.figures, utcnow(), keep),
             ),
+            Job("tell what became of queued answers", 3, self._tell),
         ]
+
+    def _tell(self) -> None:
+        ended = self._sending.ended_answers(utcnow() - outcomes.TOLD)
+        if ended:
+            outcomes.tell(*self._engines, ended)
 
     def stop(self) -> None:
         """Stop in the order that loses nothing: no more intake, then deliveries under way."""
