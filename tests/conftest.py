@@ -43,6 +43,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
 
 
+def pytest_unconfigure() -> None:
+    faulthandler.cancel_dump_traceback_later()
+
+
 @pytest.fixture(scope="session")
 def empty_instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An instance with its keys and a migrated, empty database; made once, copied for each test."""
