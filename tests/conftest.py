@@ -1,5 +1,6 @@
 """Fixtures that every test may use: settings of its own, a fake Telegram, a signed-in owner."""
 
+import faulthandler
 import gc
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _pytest.faulthandler import fault_handler_stderr_fd_key
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import BytecodeCache, FileSystemBytecodeCache
@@ -33,6 +35,19 @@ def pytest_collection_finish() -> None:
     # What is there now stays to the end: looking for garbage in it takes a quarter of a second.
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # The limit is one test's: what comes after the last one gets as long.
+    seconds = float(session.config.getini("faulthandler_timeout"))
+    stderr = session.config.stash.get(fault_handler_stderr_fd_key, None)
+    if seconds and stderr is not None:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=stderr)
+
+
+def pytest_unconfigure() -> None:
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="session")

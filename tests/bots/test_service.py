@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import Engine, text
 from ulid import ULID
 
+from tests.ending import join
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram, refusal, reply
 from tests.making import acts, make_team
 from tgm.audit.service import Actor
@@ -149,8 +150,7 @@ def test_of_two_who_add_a_bot_at_once_one_wins(
     threads = [threading.Thread(target=add) for _ in range(2)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert sorted(outcomes) == ["added", "refused"]
 
 
@@ -174,7 +174,7 @@ def test_telegram_is_not_asked_while_the_writer_is_held(
     with writer.begin() as connection:
         connection.execute(text("UPDATE revision SET number = number"))
     gate.set()
-    adding.join()
+    join(adding)
     assert len(service.of_team(team)) == 1
 
 

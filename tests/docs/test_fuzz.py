@@ -21,6 +21,8 @@ from tgm.webhook import receiving
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 BASE_URL = "https://tgm.example.com"
+# Far longer than it takes.
+LONGEST_SECONDS = 240
 EVERYTHING = "* setWebhook deleteWebhook logOut close"
 CHECKS = (
     "not_a_server_error",
@@ -71,7 +73,9 @@ class Fuzzed:
         steady = ("--generation-deterministic", "--no-shrink", "--warnings", "off")
         command = [str(PROGRAM), "--config-file", str(config), "run", str(place)]
         command += [*common, *steady, *options]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, timeout=LONGEST_SECONDS
+        )
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 

@@ -95,9 +95,15 @@ def serving(app: Flask, *, unread_seconds: float = 30) -> Iterator[Served]:
     try:
         yield Served(tgm_server.address(server))
     finally:
+
+        def close() -> None:
+            # Who answers late wakes the loop: that must not reach whoever has the number by then.
+            server.trigger.trigger = -1
+            server.asyncore.close_all(server._map)
+
         # The thread may have closed the trigger before this one has written to it.
         with suppress(OSError):
-            server.trigger.pull_trigger(lambda: server.asyncore.close_all(server._map))
+            server.trigger.pull_trigger(close)
         thread.join(10)
         server.task_dispatcher.shutdown(timeout=10)
         with app.app_context():

@@ -283,7 +283,7 @@ def test_an_old_client_gets_it_without_frames(served: Served, cookie: str) -> No
     stream.connection.settimeout(20)
     got = b""
     while b"No deliveries yet" not in got:
-        got += stream.connection.recv(65536)
+        got += stream.connection.recv(65536) or pytest.fail(f"closed after {got[-200:]!r}")
     assert b"\ndata: " in got
     stream.connection.close()
 

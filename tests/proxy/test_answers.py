@@ -250,7 +250,7 @@ def test_a_long_answer_that_breaks_off_does_not_end_as_if_whole(
 
 def test_a_caller_that_goes_away_frees_everything(program: Program, telegram: FakeTelegram) -> None:
     telegram.replies(reply(b"x" * 20_000_000))
-    with socket.create_connection(program.served.address) as connection:
+    with socket.create_connection(program.served.address, timeout=30) as connection:
         head = f"POST /api/v1/bots/{program.bot_id}/getMe HTTP/1.1\r\nHost: x\r\n"
         connection.sendall(f"{head}X-API-Key: {program.key}\r\n\r\n".encode())
         assert connection.recv(1000)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from flask import Flask
 
+from tests.ending import join
 from tests.fakes.serving import serving
 from tests.fakes.telegram import FakeTelegram, reply
 from tests.proxy.conftest import Program
@@ -32,8 +33,7 @@ def test_a_hundred_calls_are_under_way_at_once(
         caller.start()
     telegram.wait_for(100, timeout=30)
     gate.set()
-    for caller in callers:
-        caller.join()
+    join(*callers)
     assert statuses == [200] * 100
 
 
@@ -46,6 +46,6 @@ def test_callers_who_read_nothing_do_not_hold_the_threads_for_ever(
     request = f"{head}X-API-Key: {make_key(per_minute=9999)}\r\n\r\n".encode()
     with serving(app, unread_seconds=0.2) as served, ExitStack() as held:
         for _ in range(runtime.settings.threads + 8):
-            deaf = held.enter_context(socket.create_connection(served.address))
+            deaf = held.enter_context(socket.create_connection(served.address, timeout=30))
             deaf.sendall(request)
         assert served.call("GET", "/auth/sign-in").status == 200

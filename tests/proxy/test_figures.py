@@ -13,6 +13,7 @@ from flask import Flask
 from sqlalchemy import event, func, select
 from ulid import ULID
 
+from tests.ending import join
 from tests.fakes.telegram import FakeTelegram, Reply, refusal
 from tests.proxy.conftest import Program
 from tgm.database import WRITER
@@ -166,8 +167,7 @@ def test_processes_that_write_at_the_same_time_add_up(app: Flask) -> None:
     threads = [threading.Thread(target=work, args=(log,)) for log in logs]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert sums() == {Outcome.DONE: 80, Outcome.TELEGRAM_ERROR: 160}
 
 

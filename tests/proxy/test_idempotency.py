@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 from ulid import ULID
 
+from tests.ending import join
 from tests.fakes.telegram import FakeTelegram, Reply, refusal, reply
 from tests.proxy.conftest import Program
 from tgm.audit.service import COMMAND_LINE
@@ -85,7 +86,7 @@ def test_an_answer_that_cannot_be_remembered_still_reaches_the_caller(
     with db.engines[WRITER].begin() as connection:
         connection.execute(text("ALTER TABLE idempotency RENAME TO elsewhere"))
     gate.set()
-    thread.join()
+    join(thread)
     assert (got[0].status, got[0].json["result"]) == (200, 7)
     assert "could not be remembered" in caplog.text
 
@@ -114,7 +115,7 @@ def test_a_call_still_under_way_gets_409(program: Program, telegram: FakeTelegra
     telegram.wait_for(1)
     second = program.call("sendMessage", SENT, headers=ONCE)
     gate.set()
-    thread.join()
+    join(thread)
     assert second.status == 409
     assert second.headers["Retry-After"] == "1"
     assert got[0].status == 200

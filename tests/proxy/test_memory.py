@@ -34,12 +34,15 @@ class Depot(Listener):
         with connection.makefile("rb") as stream:
             while first := stream.readline():
                 length = 0
-                while (line := stream.readline()) != b"\r\n":
+                while (line := stream.readline()) not in {b"\r\n", b""}:
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
                 got = 0
                 while got < length:
-                    got += len(stream.read(min(65536, length - got)))
+                    block = stream.read(min(65536, length - got))
+                    if not block:
+                        return
+                    got += len(block)
                 self.swallowed.append(got)
                 down = b"/file/" in first
                 body = SIZE if down else 2

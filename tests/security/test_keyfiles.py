@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from tests.ending import PATIENCE, join
 from tgm.security import keyfiles
 
 
@@ -31,14 +32,13 @@ def test_starting_together_all_get_the_same_secret(tmp_path: Path) -> None:
     barrier = threading.Barrier(8)
 
     def start(number: int) -> None:
-        barrier.wait()
+        barrier.wait(PATIENCE)
         got.append(keyfiles.read_or_make(path, lambda: f"secret {number}"))
 
     threads = [threading.Thread(target=start, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert len(set(got)) == 1
 
 

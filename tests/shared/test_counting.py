@@ -15,6 +15,7 @@ from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from tests.ending import first_line
 from tgm.settings import PROJECT
 from tgm.shared.boxfile import BoxFile
 from tgm.shared.counted import CountedStorage, Counts
@@ -137,8 +138,7 @@ def test_two_processes_with_one_file_let_through_what_one_would(tmp_path: Path) 
         for _ in range(2)
     ]
     for each in started:
-        assert each.stdout
-        assert each.stdout.readline() == "ready\n"
+        assert first_line(each) == "ready\n"
     for each in started:
         assert each.stdin
         each.stdin.write("\n")

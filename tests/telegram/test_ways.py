@@ -79,7 +79,10 @@ class Proxy(Listener):
         with connection:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += connection.recv(65536)
+                block = connection.recv(65536)
+                if not block:
+                    return
+                head += block
             lines = head.decode().split("\r\n")
             verb, target, _ = lines[0].split(" ")
             password = next(
@@ -88,7 +91,7 @@ class Proxy(Listener):
             self.asked.append((f"{verb} {target}", password))
             place = target if verb == "CONNECT" else target.split("/")[2]
             host, port = place.split(":")
-            with socket.create_connection((host, int(port))) as onward:
+            with socket.create_connection((host, int(port)), timeout=30) as onward:
                 if verb == "CONNECT":
                     connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 else:

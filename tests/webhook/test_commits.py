@@ -1,6 +1,7 @@
 """Those who write at the same time share a commit, and not each other's fate."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -36,13 +37,15 @@ class Together:
 
         with ThreadPoolExecutor(len(jobs) + 1) as pool:
             first = pool.submit(self.commits.run, hold)
-            held.wait(10)
+            assert held.wait(10), "nobody holds the writer"
             waiting = []
             for number, job in enumerate(jobs, 1):
                 is_lasting = are_lasting or number == 1
                 waiting.append(pool.submit(self.commits.run, job, is_lasting=is_lasting))
+                until = time.monotonic() + 10
                 while len(self.commits._waiting) < number:
-                    threading.Event().wait(0.001)
+                    assert time.monotonic() < until, "a job does not wait for the writer"
+                    time.sleep(0.001)
             listen = ("commit", self.seen.append)
             gate.set()
             first.result(10)

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from ulid import ULID
 
 from tests.browsing import csrf_token, submit
+from tests.ending import PATIENCE
 from tests.fakes.telegram import OTHER_TOKEN, TOKEN, FakeTelegram
 from tests.making import browser_of, make_team
 from tests.webhook.rows import SIGNATURE, an_update, make_attempt, make_delivery, make_endpoint
@@ -258,7 +259,12 @@ def test_the_samples_verify_what_is_really_sent(
     python = f"{code['verify-python']}\nprint(is_from_tgm({body_sent!r}, {signature!r}))"
     environ = {"PATH": os.environ["PATH"], "TGM_WEBHOOK_SECRET": secret.value}
     ran = subprocess.run(
-        [sys.executable, "-c", python], env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-c", python],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
     )
     assert ran.stdout.strip() == str(verifies)
     # The API page's example, with its verdict caught: a receiver's own frame stands around it.
@@ -276,6 +282,7 @@ def test_the_samples_verify_what_is_really_sent(
             capture_output=True,
             text=True,
             check=True,
+            timeout=PATIENCE,
         )
     except FileNotFoundError:
         pytest.skip("node is not installed")

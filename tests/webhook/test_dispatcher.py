@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import func, select
 from ulid import ULID
 
+from tests.ending import PATIENCE, first_line, join
 from tests.fakes.receiver import Got, Receiver, answers, hangs
 from tests.fakes.telegram import TOKEN, Reply
 from tests.making import make_team
@@ -249,8 +250,7 @@ def test_order_holds_for_two_workers_although_deliveries_fail_at_random(
             threads = [threading.Thread(target=run, args=(each, now)) for each in (one, two)]
             for thread in threads:
                 thread.start()
-            for thread in threads:
-                thread.join()
+            join(*threads)
             # Where both want the same rows at once, both may come away with nothing.
             run(one, now)
             now = next_due(after=now)
@@ -318,7 +318,7 @@ def process(instance: Path) -> Iterator[subprocess.Popen[str]]:
         popen.communicate("", timeout=30)
     finally:
         popen.kill()
-        popen.wait()
+        popen.wait(PATIENCE)
         for stream in (popen.stdin, popen.stdout):
             if stream is not None:
                 stream.close()
@@ -331,7 +331,7 @@ def test_two_processes_deliver_ten_thousand_without_a_repeat(
     many(endpoint, shuffled(count, 300, seed=6), at=utcnow())
     with ExitStack() as stack:
         workers = [stack.enter_context(process(runtime.settings.instance_path)) for _ in range(2)]
-        assert all(worker.stdout and worker.stdout.readline() for worker in workers)
+        assert all(first_line(worker) for worker in workers)
         receiver.wait_for(count, timeout=60)
         until(lambda: left() == 0)
     assert Counter(got.update_id for got in receiver.requests) == dict.fromkeys(
@@ -353,7 +353,7 @@ def test_a_start_takes_back_what_a_killed_process_held_and_leaves_the_living_alo
         with process(instance) as killed:
             receiver.wait_for(1)
             killed.kill()
-            killed.wait()
+            killed.wait(PATIENCE)
             receiver.always = answers(200)
             with dispatching(instance):
                 # Long before the lease runs out.

@@ -9,6 +9,7 @@ from flask import Flask
 from sqlalchemy import event, func, select
 from ulid import ULID
 
+from tests.ending import join
 from tests.fakes.receiver import Receiver, answers
 from tests.fakes.telegram import TOKEN
 from tests.making import make_team
@@ -185,8 +186,7 @@ def test_workers_that_record_at_the_same_time_add_up(
     threads = [threading.Thread(target=keep, args=(place,)) for place in range(4)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert sums(bot) == {Outcome.DELIVERED: len(claimed)}
     assert rows() == 2
 

@@ -147,7 +147,9 @@ class Held:
 
     def wait_for_the_first(self) -> None:
         """Wait until the first commit is made."""
+        until = time.monotonic() + 10
         while not updates():
+            assert time.monotonic() < until, "the first update was not stored"
             time.sleep(0.001)
 
     def wait_for(self, count: int) -> None:

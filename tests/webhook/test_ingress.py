@@ -234,7 +234,7 @@ def test_no_thread_waits_for_the_commit(sender: Sender) -> None:
 def test_a_caller_who_has_gone_costs_nobody_anything(sender: Sender) -> None:
     with Held():
         for number in range(4):
-            with socket.create_connection(sender.served.address) as caller:
+            with socket.create_connection(sender.served.address, timeout=30) as caller:
                 caller.sendall(request_of(sender, an_update(number)))
                 if number % 2:
                     # So it is broken off instead of ended.
@@ -251,7 +251,7 @@ def test_updates_sent_in_a_row_are_answered_in_their_order(sender: Sender) -> No
         )
         got = b""
         while got.count(b"HTTP/1.1") < 4 or not got.endswith(b"}"):
-            got += caller.recv(4096)
+            got += caller.recv(4096) or pytest.fail(f"closed after {got!r}")
     assert re.findall(rb"HTTP/1.1 (\d+)", got) == [b"200", b"200", b"200", b"400"]
     assert stored() == [an_update(number) for number in (3, 1, 2)]
 

@@ -345,6 +345,39 @@ def test_pollers_poll_and_stop_in_the_midst_of_a_long_poll(
     gate.set()
 
 
+class Crossed(threading.Event):
+    """Is set just before somebody clears it, who began before that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.told = threading.Event(), threading.Event()
+        self.missed = False
+
+    def set(self) -> None:
+        super().set()
+        self.told.set()
+
+    def clear(self) -> None:
+        self.begun.set()
+        assert self.told.wait(10)
+        super().clear()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.missed = self.missed or not self.is_set()
+        return super().wait(timeout)
+
+
+def test_a_stop_is_not_missed_where_a_round_begins_at_the_same_time(
+    process: Callable[[], Tools],
+) -> None:
+    pollers, wake = Pollers(process()), Crossed()
+    pollers._wake = wake
+    pollers.start()
+    assert wake.begun.wait(10)
+    pollers.stop()
+    assert not wake.missed
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),

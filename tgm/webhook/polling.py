@@ -203,8 +203,11 @@ class Pollers:
                 poller.start()
 
     def _work(self) -> None:
-        while not self._is_stopping:
+        while True:
             self._wake.clear()
+            # Asked after that: who stops this says so first, and wakes it then.
+            if self._is_stopping:
+                return
             try:
                 self.round()
             except Exception:
