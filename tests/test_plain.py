@@ -74,8 +74,10 @@ def test_what_is_plain_means_the_same_to_waitress(
         lines.append(f"Content-Length: {len(body) + (length == 'wrong')}")
     data = end.join([*lines, "", ""]).encode("latin-1") + body
     found = plain.read(data, ADDRESS)
-    event("plain" if found is not None else "left to waitress")
-    if found is not None:
+    event("plain" if found else "unfinished" if found is plain.UNFINISHED else "left to waitress")
+    if found is plain.UNFINISHED:
+        assert by_waitress(data) is None
+    elif found is not None:
         expected = by_waitress(data)
         assert expected is not None, data
         expected = content(expected)
@@ -95,10 +97,15 @@ def test_a_usual_call_is_plain() -> None:
     assert (found["HTTP_X_API_KEY"], found["REMOTE_ADDR"]) == ("k", ADDRESS)
 
 
+@pytest.mark.parametrize("body", [b"", b"ab"])
+def test_a_body_may_be_still_to_come(body: bytes) -> None:
+    assert plain.read(HEAD + b"Content-Length: 3\r\n\r\n" + body, ADDRESS) is plain.UNFINISHED
+
+
 @pytest.mark.parametrize(
     "data",
     [
-        HEAD + b"Content-Length: 3\r\n\r\nab",
+        HEAD + b"Content-Length: 70000\r\n\r\nab",
         HEAD + b"Content-Length: 1\r\n\r\nab",
         HEAD + b"\r\nGET /next HTTP/1.1\r\n\r\n",
         HEAD,

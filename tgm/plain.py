@@ -22,6 +22,10 @@ _UNUSUAL = frozenset(
 _NAMES = {"HTTP_CONTENT_TYPE": "CONTENT_TYPE", "HTTP_CONTENT_LENGTH": "CONTENT_LENGTH"}
 
 
+# What `read` returns while the body of a plain request is still to come.
+UNFINISHED: dict[str, Any] = {}
+
+
 class _Unusual(Exception):
     """Not plain. Raised within the parser."""
 
@@ -45,6 +49,7 @@ class _Reader:
         self.url = b""
         self.body = b""
         self.messages = 0
+        self.has_head = False
         self.is_complete = False
 
     def on_message_begin(self) -> None:
@@ -62,6 +67,9 @@ class _Reader:
             raise _Unusual
         self.environ[variable] = text
 
+    def on_headers_complete(self) -> None:
+        self.has_head = True
+
     def on_body(self, part: bytes) -> None:
         self.body += part
 
@@ -70,7 +78,8 @@ class _Reader:
 
 
 def read(data: bytes, address: str) -> dict[str, Any] | None:
-    """Return a request's environ, None where it is not plain.
+    """Return a request's environ, UNFINISHED where some of its body is missing; None where it is
+    not plain.
 
     Of WSGI's environ there is what programs' calls are answered by: no server's name, for example.
     `address` is the caller's.
@@ -86,12 +95,13 @@ def read(data: bytes, address: str) -> dict[str, Any] | None:
     environ, url = reader.environ, reader.url
     verb = parser.get_method()
     if (
-        not reader.is_complete
+        not reader.has_head
         or reader.messages != 1
         or verb not in _VERBS
         # Not a space more than there should be, and nothing behind the body.
         or not data.startswith(b"%b %b HTTP/1.1\r\n" % (verb, url))
         or data.find(b"\r\n\r\n") + 4 + len(reader.body) != len(data)
+        or int(environ.get("CONTENT_LENGTH", "0")) > _LARGEST
         or url[:1] != b"/"
         or b"#" in url
     ):
@@ -100,6 +110,8 @@ def read(data: bytes, address: str) -> dict[str, Any] | None:
     path = unquote_to_bytes(path) if b"%" in path else path
     if path[:2] == b"//":
         return None
+    if not reader.is_complete:
+        return UNFINISHED
     environ["REQUEST_METHOD"] = verb.decode()
     environ["REQUEST_URI"] = url.decode("latin-1")
     environ["PATH_INFO"] = path.decode("latin-1")

@@ -73,11 +73,19 @@ class QuickLine(Line):
 class QuickChannel(HoldingChannel):
     """A connection whose plain calls are answered in the loop's own thread."""
 
+    # A head whose body many programs send by itself, right behind it.
+    _begun = b""
+
     def received(self, data: bytes) -> bool:
         """Take in what has come: a whole plain call, or something for waitress."""
         if data and not self.request and not self.requests and self.readable():
+            begun, self._begun = self._begun, b""
+            data = begun + data
             environ = plain.read(data, self.addr[0])
-            if environ is not None and self._answers(environ):
+            if environ is plain.UNFINISHED and not begun:
+                self._begun = data
+                return True
+            if environ and self._answers(environ):
                 return True
         return bool(super().received(data))
 

@@ -71,6 +71,9 @@ def neutral(recorded: Recorded) -> Sent:
     for number, name in enumerate(dict.fromkeys(attached)):
         body = body.replace(name, b"ATTACHED%d" % number)
         query = query.replace(name.decode(), f"ATTACHED{number}")
+    if attached:
+        # A library may read several files beside each other: the first that is there comes first.
+        body = b"--BOUNDARY".join(sorted(body.split(b"--BOUNDARY")))
     return Sent(recorded.verb, unquote(path) + mark + query, content_type, body)
 
 
