@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tgm.bots.tokens import opened
 from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
-from tgm.proxy import files, forward, parameters, policy, sends
+from tgm.proxy import atonce, files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.asked import Asked
 from tgm.proxy.callers import Callers, RateLimited
@@ -23,13 +23,12 @@ from tgm.proxy.entrance import API, Entrance, Environ, Target
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
-from tgm.proxy.presses import answered_press
+from tgm.proxy.presses import ANSWERS, answered_press
 from tgm.proxy.requestlog import RequestLog
 from tgm.proxy.sending import Sending
 from tgm.proxy.served import ServedCall, Server
 from tgm.proxy.target import FileTarget, JobTarget, MethodTarget
 from tgm.proxy.timing import Call, noted
-from tgm.security.credentials import digest
 from tgm.security.vault import SealBroken, Vault
 from tgm.settings import MEBIBYTE, Settings
 from tgm.shared.clock import utcnow
@@ -44,7 +43,6 @@ from tgm.telegram.token import BotToken
 log = logging.getLogger(__name__)
 
 _FAULT = "Internal Server Error"
-_ANSWERS_PRESS = "answercallbackquery"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,20 +102,12 @@ class Gateway:
         answer is a list of blocks then, or a `Later`.
         """
         known = self.snapshot.at_hand(environ[WAITER])
-        if known is None or not self.settings.counts_in_memory or _may_wait(environ):
+        if known is None or not self.settings.counts_in_memory:
             return None
-        try:
-            target = entrance.target(environ)
-            key = known.keys.get(digest(entrance.key(environ)))
-        except TgmError:
+        found = atonce.read(environ, entrance, known, self.served)
+        if found is None:
             return None
-        if not isinstance(target, MethodTarget) or key is None or key.refusal(time.time()):
-            return None
-        bot = entrance.bot(target, known)
-        method = target.method.lower()
-        if bot is None or bot.keeps_pace or method in self.served or method == _ANSWERS_PRESS:
-            return None
-        return partial(self.handle, entrance=entrance, caller=key, target=target)
+        return partial(self.handle, entrance=entrance, caller=found[0], target=found[1])
 
     def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:
         return self.callers.identify(entrance.key(environ), environ.get("REMOTE_ADDR") or "")
@@ -210,7 +200,7 @@ class Gateway:
         )
         if bot.keeps_pace:
             self.sending.heed(bot, answer)
-        if target.method.lower() == _ANSWERS_PRESS and answer.status == 200:
+        if target.method.lower() == ANSWERS and answer.status == 200:
             environ["wsgi.input"].seek(0)
             press = answered_press(environ, target.query)
             if press is not None:
@@ -273,10 +263,6 @@ class Gateway:
     def _give_up(self, begun: Ticket | None) -> None:
         if begun is not None:
             self.idempotency.abandon(begun)
-
-
-def _may_wait(environ: Environ) -> bool:
-    return "HTTP_IDEMPOTENCY_KEY" in environ or "HTTP_PREFER" in environ
 
 
 def _refusal(error: Exception, call: Call, entrance: Entrance) -> ProxyAnswer:

@@ -5,6 +5,8 @@ from typing import Any
 
 from tgm.proxy import parameters
 
+ANSWERS = "answercallbackquery"
+
 
 def answered_press(environ: Mapping[str, Any], query: str) -> str | None:
     """Return the callback_query_id of an answerCallbackQuery call, None where none is found.
