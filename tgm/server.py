@@ -192,6 +192,7 @@ def _loops(app: Flask, place: Place) -> tuple[Loop, ...]:
         *runtime.relay.jobs(),
         *runtime.sending.jobs(),
         Job("end what dead keys receive", 1, settle_programs),
+        Job("close idle connections", 5, runtime.telegram.pools.tidy, everywhere=True),
     ]
     moving = [Job("move bots", 1, move_bots)]
     rounds = [

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from base64 import b64encode
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tgm.security.secret import Secret
 from tgm.security.tls import tls_context
-from tgm.telegram.connection import Connection
+from tgm.telegram.connection import IDLE_SECONDS, Connection
 from tgm.telegram.errors import Failure, TelegramUnreachable
 
 CONNECT_SECONDS = 10
@@ -115,6 +116,16 @@ class Pool:
                 return
         connection.close()
 
+    def tidy(self) -> None:
+        """Close those that nobody has needed for a while: many callers at once leave as many."""
+        oldest = time.monotonic() - IDLE_SECONDS
+        with self._lock:
+            # The one given back last stands last.
+            kept = bisect_left(self._idle, oldest, key=lambda each: each.idle_since)
+            gone, self._idle[:kept] = self._idle[:kept], []
+        for connection in gone:
+            connection.close()
+
     def close(self) -> None:
         """Close every idle connection, and from now on those that are given back."""
         with self._lock:
@@ -144,6 +155,13 @@ class Pools:
                 if self._is_closed:
                     pool.close()
             return self._pools[server]
+
+    def tidy(self) -> None:
+        """Close the connections that nobody has needed for a while."""
+        with self._lock:
+            pools = list(self._pools.values())
+        for pool in pools:
+            pool.tidy()
 
     def close(self) -> None:
         """Close them all, and those that are still to come."""
