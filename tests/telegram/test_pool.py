@@ -23,6 +23,8 @@ def test_the_one_used_last_comes_first(pool: Pool) -> None:
     assert pool.take_idle() is second
     assert pool.take_idle() is first
     assert pool.take_idle() is None
+    first.close()
+    second.close()
 
 
 def test_those_that_nobody_needs_are_closed(pool: Pool) -> None:
@@ -33,6 +35,7 @@ def test_those_that_nobody_needs_are_closed(pool: Pool) -> None:
     pool.tidy()
     assert unused.socket.fileno() == -1
     assert pool.take_idle() is used
+    used.close()
 
 
 def test_a_thread_waits_and_the_loop_does_not(pool: Pool) -> None:
