@@ -60,6 +60,7 @@ class Table:
         self.page: bytes | None = b"one"
         self.rendered = 0
         self.is_welcome = True
+        self.asked = 0
 
     def join(
         self, view: str = "list", owner: str = "Ani", render: Callable[[], bytes] | None = None
@@ -67,7 +68,7 @@ class Table:
         """Open a stream, and return it with where it leads."""
         wire, made = Wire(), render or self.render
         stream = Stream(
-            self.hub, owner, view, "topic", lambda: self.mark, made, lambda: self.is_welcome
+            self.hub, owner, view, "topic", lambda: self.mark, made, self.look_up, guest=owner
         )
         stream.attach(wire)  # type: ignore[arg-type]
         return stream, wire
@@ -75,6 +76,10 @@ class Table:
     def render(self) -> bytes | None:
         self.rendered += 1
         return self.page
+
+    def look_up(self) -> bool:
+        self.asked += 1
+        return self.is_welcome
 
     def change(self, page: bytes) -> None:
         self.page, self.mark = page, (self.mark, page)
@@ -249,6 +254,15 @@ def test_who_is_no_longer_welcome_is_let_go_within_seconds(table: Table) -> None
     table.clock.now += 5
     table.hub.round()
     assert wire.ended == "end"
+
+
+def test_a_person_is_looked_up_once_for_all_their_streams(table: Table) -> None:
+    wires = [table.join(owner=owner)[1] for owner in ("Ani", "Ani", "Budi")]
+    table.is_welcome = False
+    table.clock.now += 5
+    table.hub.round()
+    assert table.asked == 2
+    assert [wire.ended for wire in wires] == ["end"] * 3
 
 
 def test_who_may_not_see_the_page_cannot_have_it_made(table: Table) -> None:

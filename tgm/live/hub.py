@@ -147,10 +147,11 @@ class Hub:
         now = self._clock()
         with self._changed:
             readers = dict(self._readers)
+        asked: dict[Hashable, bool] = {}
         with pausing():
             for stream, reader in readers.items():
                 pause()
-                if not self._may_stay(stream, reader, now):
+                if not self._may_stay(stream, reader, now, asked):
                     stream.end()
                     self.leave(stream)
                 elif self._is_stuck(stream, reader, now):
@@ -162,13 +163,18 @@ class Hub:
         with self._changed:
             return [stream for stream in readers if stream in self._readers]
 
-    def _may_stay(self, stream: Stream, reader: _Reader, now: float) -> bool:
+    def _may_stay(
+        self, stream: Stream, reader: _Reader, now: float, asked: dict[Hashable, bool]
+    ) -> bool:
+        """Tell whether a stream goes on. `asked` are the guests that this round has looked up."""
         if now - reader.since >= self.pace.lifetime:
             return False
         if now - reader.asked_at < self.pace.ask_again:
             return True
         reader.asked_at = now
-        return _is_welcome(stream)
+        if stream.guest not in asked:
+            asked[stream.guest] = _is_welcome(stream)
+        return asked[stream.guest]
 
     def _is_stuck(self, stream: Stream, reader: _Reader, now: float) -> bool:
         unsent = stream.unsent

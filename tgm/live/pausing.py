@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 # So long one stretch lasts, and so long everybody else has the interpreter then.
-_STRETCH_SECONDS = 0.0003
-_PAUSE_SECONDS = 0.0007
+_STRETCH_SECONDS = 0.0005
+_PAUSE_SECONDS = 0.001
 # What has not come to its end after so long goes on without pauses: readers wait, too.
 _LONGEST_SECONDS = 0.2
 
