@@ -57,11 +57,12 @@ def written(when: datetime, pattern: str = "medium") -> str:
 
     The rows of a list share a few seconds, and Babel takes as long for one as the rest of a row.
     """
-    return _written(when.replace(microsecond=0), pattern, get_locale(), zone_at_hand())
+    return _written(int(when.timestamp()), pattern, get_locale(), zone_at_hand())
 
 
 @lru_cache(maxsize=2048)
-def _written(when: datetime, pattern: str, locale: Locale, zone: tzinfo) -> str:
+def _written(second: int, pattern: str, locale: Locale, zone: tzinfo) -> str:
+    when = datetime.fromtimestamp(second, UTC)
     return format_datetime(when, pattern, tzinfo=zone, locale=locale)
 
 
