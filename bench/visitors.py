@@ -28,6 +28,9 @@ _SCREENS = ("/dashboard/requests", "/dashboard/deliveries")
 _AGENT = "bench"
 _CSRF = re.compile(r'name="csrf_token"[^>]*value="([^"]+)"')
 _TURN_SECONDS = 0.2
+_NEWS = re.compile(r'hx-get="(/dashboard/\?[^"]+)"')
+# A home page renews itself every 15 seconds: this one stands for five of them.
+_HOME_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,33 @@ def present(
         reader.start()
         try:
             yield found
+        finally:
+            stopping.set()
+            reader.join()
+
+
+@contextmanager
+def at_home(url: str, cookie: str) -> Iterator[None]:
+    """Keep the home page open until the end of the block, asking for its news as htmx does."""
+    stopping = threading.Event()
+
+    def renew(browser: requests.Session, page: str) -> None:
+        while not stopping.wait(_HOME_SECONDS):
+            found = _NEWS.search(page)
+            assert found is not None, page
+            headers = {"HX-Request": "true"}
+            answer = browser.get(url + unescape(found[1]), headers=headers, timeout=30)
+            answer.raise_for_status()
+            page = answer.text or page
+
+    with requests.Session() as browser:
+        browser.headers.update({"User-Agent": _AGENT, "Cookie": cookie})
+        page = browser.get(f"{url}/dashboard/", timeout=30)
+        page.raise_for_status()
+        reader = threading.Thread(target=renew, args=(browser, page.text))
+        reader.start()
+        try:
+            yield
         finally:
             stopping.set()
             reader.join()

@@ -6,11 +6,12 @@ from urllib.parse import quote
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import format_datetime, refresh
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.browsing import submit
-from tgm.i18n import ZONE_COOKIE, aware, chosen_zone
+from tgm.i18n import ZONE_COOKIE, aware, chosen_zone, written
 
 NOON = datetime(2026, 5, 1, 12, 0)
 
@@ -44,6 +45,20 @@ def test_times_are_written_in_the_readers_zone(signed_in: FlaskClient) -> None:
     utc = signed_in.get("/dashboard/people").text
     signed_in.set_cookie(ZONE_COOKIE, "Pacific/Kiritimati")
     assert signed_in.get("/dashboard/people").text != utc
+
+
+@pytest.mark.parametrize("pattern", ["full", "d MMM y, HH:mm:ss"])
+def test_each_reader_has_a_time_written_for_them(app: Flask, pattern: str) -> None:
+    when = NOON.replace(microsecond=5, tzinfo=UTC)
+    seen = set()
+    for language in ("en", "id"):
+        for zone in ("Asia%2FJakarta", "UTC"):
+            headers = {"Cookie": f"{ZONE_COOKIE}={zone}", "Accept-Language": language}
+            with app.test_request_context(headers=headers):
+                refresh()
+                assert written(when, pattern) == format_datetime(when, pattern)
+                seen.add(written(when, pattern))
+    assert len(seen) == 4
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "system"])

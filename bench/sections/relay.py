@@ -21,7 +21,7 @@ _STEADY = 300  # updates per second
 _IDLE = 10
 _PATIENCE_SECONDS = 60
 _SETTLE_SECONDS = 0.5
-# A live page of the calls, and one of the deliveries.
+# A live page of the calls, and one of the deliveries; the home page is open beside them.
 _LOOKERS = 2
 INTAKE_ROW, STEADY_ROW, IDLE_ROW = "intake", "steady", "idle"
 
@@ -164,7 +164,10 @@ def _note(
 
 @contextmanager
 def _watched(program: Program, who: visitors.Visitors, signed_in: list[str]) -> Iterator[None]:
-    with visitors.present(program.url, who, signed_in, _LOOKERS):
+    with (
+        visitors.present(program.url, who, signed_in, _LOOKERS),
+        visitors.at_home(program.url, signed_in[0]),
+    ):
         time.sleep(_SETTLE_SECONDS)
         yield
 

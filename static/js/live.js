@@ -2,6 +2,7 @@
 //
 // A list with [data-live] names the address of its page. The same address is asked for events, which
 // bring the list anew after each change; where that does not work, it is asked every few seconds.
+// A row that comes without cells is one that is here already, and stays as it is.
 // Rows are put in and changed one by one, so that focus, selection and scrolling stay as they are.
 (() => {
   const POLL_MS = 5000;
@@ -15,6 +16,7 @@
 
   // Bring `own` to look like `fresh`; cells that are the same are not touched.
   const renewRow = (own, fresh) => {
+    if (!fresh.cells.length) return;
     [...fresh.cells].forEach((cell, place) => {
       const old = own.cells[place];
       if (!old) own.append(cell.cloneNode(true));
@@ -52,12 +54,18 @@
     return added;
   };
 
-  // Show a fresh list in place of `section`'s. Returns its new rows, null where there is none.
+  // Whether every row that came without cells is here.
+  const hasAll = (rows) =>
+    [...(rows ? rows.rows : [])].every((row) => row.cells.length || document.getElementById(row.id));
+
+  // Show a fresh list in place of `section`'s. Returns its new rows, null where there is none, or
+  // where rows are lacking for it.
   const renew = (section, html) => {
     const fresh = parse(html).getElementById(section.id);
     if (!fresh) return null;
     const body = section.querySelector("tbody");
     const rows = fresh.querySelector("tbody");
+    if (!hasAll(rows)) return null;
     if (!body || !rows) {
       if (section.innerHTML === fresh.innerHTML) return [];
       section.replaceChildren(...fresh.childNodes);
@@ -163,7 +171,11 @@
 
     take(html) {
       const added = renew(this.section, html);
-      if (added === null) return;
+      if (added === null) {
+        this.close();
+        this.later(1000); // A new stream begins with the whole list.
+        return;
+      }
       mark();
       if (!this.hasPage) {
         this.hasPage = true;

@@ -20,7 +20,7 @@ from tgm.auth.service import Person
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.extensions import runtime
-from tgm.live.hub import Pace
+from tgm.live.pace import Pace
 from tgm.webhook.models import Endpoint, State
 from tgm.webhook.replaying import replays
 
@@ -118,6 +118,16 @@ def test_older_rows_are_put_below_and_stay_while_new_ones_come(
     assert shown == sorted(shown, reverse=True)
     assert len(set(shown)) == 121
     assert inspector.url.endswith(LIST)
+
+
+def test_where_a_row_is_lacking_the_whole_list_comes_again(
+    inspector: Page, endpoint: Endpoint
+) -> None:
+    inspector.locator("tbody tr").first.evaluate("row => row.remove()")
+    make_delivery(endpoint, an_update(2, "Pesan baru"))
+    expect(inspector.get_by_text("Pesan lama")).to_be_visible()
+    expect(inspector.get_by_text("Pesan baru")).to_be_visible()
+    expect(inspector.locator("tbody tr")).to_have_count(2)
 
 
 def test_it_can_be_held(inspector: Page, endpoint: Endpoint) -> None:

@@ -212,15 +212,19 @@ def test_another_teams_bots_are_not_in_it(team: ULID, bot: Bot, telegram: FakeTe
     assert [found.id for found in facts.of_team(other, utcnow()).bots] == [theirs.id]
 
 
-def test_only_keys_that_work_are_in_it_and_which_of_them_have_a_successor(team: ULID) -> None:
+def test_keys_that_work_and_will_end_are_in_it_and_which_have_a_successor(team: ULID) -> None:
+    ends = utcnow() + 3 * DAY
+    keys.make(team, Rights("Works for ever"), COMMAND_LINE)
+    keys.make(make_team("Warung"), Rights("Theirs", expires_at=ends), COMMAND_LINE)
+    own, _ = keys.make(team, Rights("Will end", expires_at=ends), COMMAND_LINE)
     old, _ = keys.make(team, Rights("Old"), COMMAND_LINE)
     new, _ = keys.rotate(team, old.id, 24, COMMAND_LINE)
-    revoked, _ = keys.make(team, Rights("Revoked"), COMMAND_LINE)
+    revoked, _ = keys.make(team, Rights("Revoked", expires_at=ends), COMMAND_LINE)
     keys.revoke(team, revoked.id, COMMAND_LINE)
     found = {key.id: key for key in facts.of_team(team, utcnow()).keys}
-    assert set(found) == {old.id, new.id}
+    assert set(found) == {own.id, old.id}
     assert found[old.id].replaced_at == new.created_at
-    assert found[new.id].replaced_at is None
+    assert (found[own.id].expires_at, found[own.id].replaced_at) == (ends, None)
 
 
 def test_ten_bots_cost_no_more_queries_than_one(

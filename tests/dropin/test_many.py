@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.dropin.asking import ask, ids
 from tests.dropin.conftest import Library
@@ -22,7 +23,7 @@ from tests.webhook.delivering import shuffled
 from tests.webhook.rows import an_update
 from tgm.bots.models import Bot
 from tgm.dropin.tokens import virtual_token
-from tgm.extensions import runtime
+from tgm.extensions import db, runtime
 from tgm.shared.clock import utcnow
 from tgm.webhook import facts
 from tgm.webhook.inbox import Inbox
@@ -57,6 +58,26 @@ def test_many_programs_may_come_for_the_first_time_at_once(
         wait_until(lambda: len(telegram.calls("deleteWebhook")) >= 30, "they have come")
         may_go_on.set()
         assert [each.result(PATIENCE).status for each in got] == [200] * len(programs)
+
+
+def test_a_poll_that_joins_has_nobody_elses_updates_looked_up(program: Programs) -> None:
+    programs = [program() for _ in range(12)]
+    looked: list[str] = []
+
+    def note(_c: object, _k: object, statement: str, *_: object) -> None:
+        if "updates.raw" in statement:
+            looked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    with ThreadPoolExecutor(len(programs)) as pool:
+        got = []
+        for number, each in enumerate(programs, 1):
+            got.append(pool.submit(ask, each, timeout=20))
+            wait_until(lambda number=number: len(runtime.polls) == number, "one more waits")  # type: ignore[misc]
+        runtime.polls.stop()
+        assert [ids(each.result(PATIENCE)) for each in got] == [[]] * len(programs)
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert len(looked) <= 2 * len(programs)
 
 
 def feed(inbox: Inbox, bot_id: str, updates: Sequence[tuple[int, int]]) -> None:

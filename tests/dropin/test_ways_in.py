@@ -16,7 +16,7 @@ from tgm.dropin.tokens import virtual_token
 from tgm.extensions import runtime
 from tgm.keys import service as keys
 from tgm.keys.rights import Rights
-from tgm.proxy import requestlog
+from tgm.proxy import reading
 from tgm.proxy.requestlog import Filter
 
 pytestmark = pytest.mark.usefixtures("each_way")
@@ -61,7 +61,7 @@ def test_both_ways_in_are_one_log_one_limit_and_one_memory(
     assert again.body == first.body
     assert len(telegram.calls("sendMessage")) == 1
     assert int(again.headers["X-RateLimit-Remaining"]) == 58
-    rows = requestlog.page(team, Filter(method="sendmessage")).rows
+    rows = reading.page(team, Filter(method="sendmessage")).rows
     assert [(row.method, row.status) for row in rows] == [("sendMessage", 200)] * 2
 
 
@@ -108,7 +108,7 @@ def test_what_would_take_the_bot_away_is_refused_and_says_why(
     assert "move it with" in answer.json["description"]
     assert telegram.requests == []
     runtime.request_log.flush()
-    (row,) = requestlog.page(bot.team_id, Filter(bot_id=bot.id)).rows
+    (row,) = reading.page(bot.team_id, Filter(bot_id=bot.id)).rows
     assert (row.method.lower(), row.status) == (method.lower(), 403)
     # Whose bot it is not learns nothing more than with any other method.
     assert Library(served, f"1{token}").call(method).json == UNAUTHORIZED
@@ -155,7 +155,7 @@ def test_nothing_of_the_token_is_written_down(
     library.file("../etc/passwd")
     secret = library.token.partition(":")[2]
     assert secret not in caplog.text
-    rows = requestlog.page(team, Filter()).rows
+    rows = reading.page(team, Filter()).rows
     assert rows
-    assert all(secret not in repr(vars(row)) for row in rows)
+    assert all(secret not in repr(row) for row in rows)
     assert secret not in repr(runtime.gateway)

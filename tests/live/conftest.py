@@ -15,7 +15,8 @@ from tgm.auth.service import Person
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.extensions import runtime
-from tgm.live.hub import Hub, Pace
+from tgm.live.hub import Hub
+from tgm.live.pace import Pace
 from tgm.webhook.models import Endpoint
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tgm.live.events import HEARTBEAT, event
-from tgm.live.hub import Hub, Pace
+from tgm.live.hub import Hub
+from tgm.live.pace import Pace
 from tgm.live.stream import Stream
 
 
@@ -59,6 +60,7 @@ class Table:
         self.page: bytes | None = b"one"
         self.rendered = 0
         self.is_welcome = True
+        self.asked = 0
 
     def join(
         self, view: str = "list", owner: str = "Ani", render: Callable[[], bytes] | None = None
@@ -66,7 +68,7 @@ class Table:
         """Open a stream, and return it with where it leads."""
         wire, made = Wire(), render or self.render
         stream = Stream(
-            self.hub, owner, view, "topic", lambda: self.mark, made, lambda: self.is_welcome
+            self.hub, owner, view, "topic", lambda: self.mark, made, self.look_up, guest=owner
         )
         stream.attach(wire)  # type: ignore[arg-type]
         return stream, wire
@@ -74,6 +76,10 @@ class Table:
     def render(self) -> bytes | None:
         self.rendered += 1
         return self.page
+
+    def look_up(self) -> bool:
+        self.asked += 1
+        return self.is_welcome
 
     def change(self, page: bytes) -> None:
         self.page, self.mark = page, (self.mark, page)
@@ -119,6 +125,59 @@ def test_who_comes_later_gets_the_page_that_is_there(table: Table) -> None:
     table.hub.round()
     assert table.rendered == 1
     assert late.sent == [event(b"one")]
+
+
+def a_list(*rows: str) -> bytes:
+    """Return a page whose rows hold so many words each."""
+    cells = "".join(f'<tr id="row-{row[:1]}" data-seq="1">\n<td>{row}</td>\n</tr>' for row in rows)
+    return f'<section id="list"><tbody>{cells}</tbody><nav>{len(rows)}</nav></section>'.encode()
+
+
+def test_a_row_that_stays_goes_out_empty_to_who_has_it(table: Table) -> None:
+    table.page = a_list("b one", "a one")
+    wire = table.join()[1]
+    table.hub.round()
+    table.change(a_list("c one", "b two", "a one"))
+    table.hub.round()
+    assert wire.sent[0] == event(a_list("b one", "a one"))
+    sent = a_list("c one", "b two", "a one").replace(b"\n<td>a one</td>\n", b"")
+    assert wire.sent[1] == event(sent)
+    assert b'<tr id="row-a" data-seq="1"></tr>' in sent
+
+
+def test_who_has_no_page_or_an_older_one_gets_all_of_it(table: Table) -> None:
+    table.page = a_list("a one")
+    behind = table.join()[1]
+    table.hub.round()
+    behind.unsent = 100
+    table.change(a_list("b one", "a one"))
+    table.hub.round()
+    behind.unsent = 0
+    late = table.join()[1]
+    table.change(a_list("c one", "b one", "a one"))
+    table.hub.round()
+    whole = event(a_list("c one", "b one", "a one"))
+    assert (behind.sent[1:], late.sent) == ([whole], [whole])
+
+
+def test_a_list_that_empties_and_fills_is_sent_as_it_is(table: Table) -> None:
+    pages = [a_list("a one"), b"<section>No rows</section>", a_list("a one")]
+    table.page = pages[0]
+    wire = table.join()[1]
+    table.hub.round()
+    for page in pages[1:]:
+        table.change(page)
+        table.hub.round()
+    assert wire.sent == [event(page) for page in pages]
+
+
+def test_a_round_tells_whether_it_brought_news(table: Table) -> None:
+    table.join()
+    assert not table.hub.round()
+    table.change(b"two")
+    assert table.hub.round()
+    table.mark = "another"
+    assert not table.hub.round()
 
 
 def test_a_slow_reader_skips_to_the_newest_page(table: Table) -> None:
@@ -195,6 +254,15 @@ def test_who_is_no_longer_welcome_is_let_go_within_seconds(table: Table) -> None
     table.clock.now += 5
     table.hub.round()
     assert wire.ended == "end"
+
+
+def test_a_person_is_looked_up_once_for_all_their_streams(table: Table) -> None:
+    wires = [table.join(owner=owner)[1] for owner in ("Ani", "Ani", "Budi")]
+    table.is_welcome = False
+    table.clock.now += 5
+    table.hub.round()
+    assert table.asked == 2
+    assert [wire.ended for wire in wires] == ["end"] * 3
 
 
 def test_who_may_not_see_the_page_cannot_have_it_made(table: Table) -> None:

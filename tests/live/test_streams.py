@@ -247,14 +247,14 @@ def test_too_many_streams_are_refused(
 def test_who_reads_nothing_is_dropped_and_the_others_are_not_kept_waiting(
     served: Served, hub: Hub, cookie: str, endpoint: Endpoint, pace: Callable[..., None]
 ) -> None:
-    pace(patience=0.5, heartbeat=100, interval=0.01)
-    for number in range(50):
-        make_delivery(endpoint, an_update(number, "x" * 80))
+    pace(patience=0.5, heartbeat=100, interval=0.01, busy_interval=0.01)
     deaf = ask(served, LIST, cookie, SO_RCVBUF=4096)
     with listening(served, LIST, cookie) as stream:
         wait_until(lambda: len(hub) == 2, "both are open")
-        for number in range(100, 1000):
-            make_delivery(endpoint, an_update(number, "y" * 80))
+        for number in range(100, 20_000, 100):
+            # A page of which no row was there before.
+            for place in range(50):
+                make_delivery(endpoint, an_update(number - place, "y" * 80))
             stream.wait_for_page(f">{number}<")
             if len(hub) == 1:
                 break

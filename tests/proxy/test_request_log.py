@@ -13,7 +13,7 @@ from tgm.audit.models import AuditEntry
 from tgm.audit.service import COMMAND_LINE
 from tgm.extensions import db, runtime
 from tgm.keys import service as keys
-from tgm.proxy import requestlog
+from tgm.proxy import reading
 from tgm.proxy.housekeeping import jobs
 from tgm.proxy.idempotency import KEPT, Ticket
 from tgm.proxy.models import IdempotencyEntry, RequestLogEntry
@@ -173,7 +173,7 @@ def test_the_filter(app: Flask) -> None:
     runtime.request_log.flush()
 
     def found(**wanted: object) -> list[int]:
-        return [row.id for row in requestlog.page(TEAM, Filter(**wanted)).rows]  # type: ignore[arg-type]
+        return [row.id for row in reading.page(TEAM, Filter(**wanted)).rows]  # type: ignore[arg-type]
 
     assert found() == [4, 2, 1]
     assert found(bot_id=bot) == [1]
@@ -189,9 +189,9 @@ def test_pages_follow_each_other(app: Flask) -> None:
     for number in range(5):
         runtime.request_log.add(a_row(status=200 + number))
     runtime.request_log.flush()
-    first = requestlog.page(TEAM, Filter(), size=2)
+    first = reading.page(TEAM, Filter(), size=2)
     assert [row.status for row in first.rows] == [204, 203]
     assert first.has_more
-    second = requestlog.page(TEAM, Filter(), first.rows[-1].id, size=3)
+    second = reading.page(TEAM, Filter(), first.rows[-1].id, size=3)
     assert [row.status for row in second.rows] == [202, 201, 200]
     assert not second.has_more

@@ -66,9 +66,12 @@ def test_how_a_bot_stands_is_asked_of_what_is_open_or_given_up(bot: Bot) -> None
 
 
 def test_a_page_reads_no_updates_bytes(team: ULID, bot: Bot) -> None:
-    make_delivery(make_endpoint(bot.id), an_update(1))
+    delivery = make_delivery(make_endpoint(bot.id, "Kasir"), an_update(1, "Dua kopi"))
     (row,) = reading.page(team, Search()).rows
-    assert "raw" not in row.update.__dict__
+    assert "raw" not in row._fields
+    assert (row.id, row.seq, row.update_id) == (str(delivery.id), delivery.seq, 1)
+    assert (row.endpoint, row.bot, row.state) == ("Kasir", bot.name, delivery.state)
+    assert "Dua kopi" in row.words
 
 
 def test_each_endpoint_stands_for_itself(team: ULID, bot: Bot) -> None:

@@ -19,8 +19,7 @@ from tgm.bots.models import Bot, BotPhoto
 from tgm.dashboard import standing
 from tgm.dashboard.known import BotFacts, CallFacts, KeyFacts, Seen
 from tgm.extensions import db, runtime
-from tgm.keys import service as keys
-from tgm.keys.models import KeyState
+from tgm.keys.models import ApiKey
 from tgm.proxy.models import RequestLogEntry
 from tgm.shared.marks import TELEGRAM
 from tgm.webhook.models import Acknowledge, Attempt, Delivery, Endpoint, Reception
@@ -30,6 +29,7 @@ DAY = timedelta(days=1)
 WINDOW = 200
 Query = Select[*tuple[Any, ...]]
 _TEAM = bindparam("team", type_=Bot.team_id.type)
+_NOW = bindparam("now", type_=ApiKey.expires_at.type)
 _SINCE = bindparam("since", type_=Update.received_at.type)
 # Calls that do nothing in a chat, beside those that only read.
 _IDLE = ("sendChatAction", "setWebhook", "deleteWebhook", "logOut", "close", "file", "")
@@ -37,7 +37,7 @@ _IDLE = ("sendChatAction", "setWebhook", "deleteWebhook", "logOut", "close", "fi
 
 @dataclass(frozen=True)
 class Facts:
-    """A team's bots, by name, and its keys that work."""
+    """A team's bots, by name, and those of its keys that work and will end."""
 
     bots: Sequence[BotFacts]
     keys: Sequence[KeyFacts]
@@ -74,7 +74,8 @@ def of_team(team_id: ULID, now: datetime) -> Facts:
                 endpoints=tuple(endpoints.get(bot_id, ())),
             )
         )
-    return Facts(found, _keys(team_id, now))
+    ending = db.session.execute(_ending_keys(), {"team": team_id, "now": now})
+    return Facts(found, [KeyFacts(*row) for row in ending])
 
 
 # To put a query together takes longer than to run it: each is made once, and told whose it is.
@@ -218,13 +219,16 @@ def _renewed(team_id: ULID, now: datetime) -> Mapping[str, datetime]:
     return {str(bot_id): at for bot_id, at in rows}
 
 
-def _keys(team_id: ULID, now: datetime) -> Sequence[KeyFacts]:
-    found = keys.of_team(team_id)
-    successors = {key.rotated_from: key.created_at for key in found if key.rotated_from}
-    return tuple(
-        KeyFacts(key.id, key.name, key.expires_at, key.last_used_at, successors.get(key.id))
-        for key in found
-        if key.state(now) is KeyState.ACTIVE
+@cache
+def _ending_keys() -> Query:
+    """Return a team's keys that work and will end, with when the first successor was made."""
+    other = aliased(ApiKey)
+    replaced_at = select(func.min(other.created_at)).where(
+        other.team_id == _TEAM, other.rotated_from == ApiKey.id
+    )
+    columns = (ApiKey.id, ApiKey.name, ApiKey.expires_at, ApiKey.last_used_at)
+    return select(*columns, replaced_at.scalar_subquery()).where(
+        ApiKey.team_id == _TEAM, ApiKey.revoked_at.is_(None), ApiKey.expires_at > _NOW
     )
 
 

@@ -94,6 +94,7 @@ class Polls:
         self._changed = threading.Condition()
         self._parked: dict[Place, Parked] = {}
         self._woken: set[str] = set()
+        self._has_joined = False
         self._thread: threading.Thread | None = None
         self._is_stopped = False
 
@@ -111,8 +112,9 @@ class Polls:
             other = self._parked.pop(place, None)
             if not self._is_stopped:
                 self._parked[place] = parked
-                # Something may have come while it was on its way here.
-                self._woken.add(place.bot_id)
+                # Something may have come while it was on its way here. It has seen nothing yet, so
+                # the next round looks for it, and for it alone.
+                self._has_joined = True
                 self._start()
             self._changed.notify()
         if other is not None:
@@ -164,12 +166,13 @@ class Polls:
     def _work(self) -> None:
         while True:
             with self._changed:
-                if not self._woken:
+                if not self._woken and not self._has_joined:
                     self._changed.wait(_LOOK_SECONDS)
                 if self._is_stopped or not self._parked:
                     self._thread = None
                     return
                 woken, self._woken = self._woken, set()
+                self._has_joined = False
                 parked = list(self._parked.values())
             try:
                 self._round(parked, woken)

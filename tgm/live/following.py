@@ -15,6 +15,9 @@ from tgm.live.stream import Stream
 
 EVENTS = "text/event-stream"
 
+# All that a session is known by: see `login_manager.session_protection`.
+_SIGNED_IN_BY = ("HTTP_COOKIE", "HTTP_USER_AGENT", "HTTP_X_FORWARDED_FOR", "REMOTE_ADDR")
+
 
 def wants_events() -> bool:
     """Tell whether a browser's EventSource asks."""
@@ -40,6 +43,7 @@ def follow(topic: Hashable, mark: Callable[[], Hashable]) -> Response:
         mark=lambda: _marked(app, mark),
         render=lambda: _page(app, asked),
         is_welcome=lambda: _place(app, asked) == place,
+        guest=(place, *(request.environ.get(name) for name in _SIGNED_IN_BY)),
         hold=request.environ.get(HOLD),
     )
     # Direct: what wraps the iterable would keep the server from knowing it.

@@ -1,46 +1,27 @@
 """The one thread that writes to all live streams.
 
 It asks a few times a second whether anything has changed, makes each page once for all who look at
-the same one, and writes it to them. A reader is never waited for: one who is behind gets the newest
-page once the last one has gone out, and one who takes nothing is dropped.
+the same one, and writes them what is new in it. A reader is never waited for: one who is behind
+gets the newest page once the last one has gone out, and one who takes nothing is dropped.
+
+Calls come first: the thread pauses often while it works, and where there is something new each
+time it looks, it looks less often.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 
-from tgm.live.events import HEARTBEAT, event
+from tgm.live.events import HEARTBEAT
+from tgm.live.pace import Pace, rest
+from tgm.live.pages import Page
+from tgm.live.pausing import pause, pausing
 from tgm.live.stream import Stream
 
 log = logging.getLogger(__name__)
-
-_LONG_REST_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Pace:
-    """The hub's times in seconds, and its limits.
-
-    `lifetime` is after how long a stream ends, so that its browser is authenticated anew;
-    `ask_again` how often a stream's person is looked up meanwhile. `patience` is how long a reader
-    may take nothing. `most` streams may be open, `most_each` of one person.
-    """
-
-    interval: float = 0.25
-    heartbeat: float = 15
-    lifetime: float = 300
-    ask_again: float = 5
-    patience: float = 30
-    most: int = 200
-    most_each: int = 20
-
-
-def _rest(took: float) -> float:
-    """Return how long to rest after a round: a quarter of the time at most is spent on pages, but a
-    half where the next round would be late otherwise."""
-    return max(took, min(3 * took, _LONG_REST_SECONDS))
 
 
 @dataclass
@@ -52,13 +33,15 @@ class _Reader:
     wrote_at: float
     moved_at: float
     unsent: int = 0
-    page: bytes | None = field(default=None, repr=False)
+    page: Page | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
-class _Page:
+@dataclass
+class _Shown:
+    """What all who look at the same page see, and the mark under which it was made."""
+
     mark: Hashable
-    data: bytes
+    page: Page
 
 
 class Hub:
@@ -70,7 +53,7 @@ class Hub:
         self.pace = pace or Pace()
         self._clock = clock
         self._readers: dict[Stream, _Reader] = {}
-        self._pages: dict[Hashable, _Page] = {}
+        self._shown: dict[Hashable, _Shown] = {}
         self._changed = threading.Condition()
         self._woken = False
         self._stopped = False
@@ -132,51 +115,66 @@ class Hub:
         return sum(each.owner == owner for each in self._readers) < self.pace.most_each
 
     def _work(self) -> None:
-        took = 0.0
+        began, spent = -math.inf, 0.0
+        had_news, has_news = False, False
         while True:
-            # Calls want the processor, too.
-            rest = _rest(took)
-            time.sleep(rest)
+            is_busy = had_news and has_news
+            soonest = time.monotonic() + rest(spent)
+            if is_busy:
+                # Not even who has just come is served sooner: they have the page as it was.
+                soonest = max(soonest, began + self.pace.interval)
+            time.sleep(max(0.0, soonest - time.monotonic()))
+            interval = self.pace.busy_interval if is_busy else self.pace.interval
             with self._changed:
                 if not self._woken and not self._stopped:
-                    self._changed.wait(max(0.0, self.pace.interval - rest))
+                    self._changed.wait(max(0.0, began + interval - time.monotonic()))
                 self._woken = False
                 if self._stopped or not self._readers:
-                    self._pages.clear()
+                    self._shown.clear()
                     self._thread = None
                     return
-            began = time.monotonic()
+            began, spent_before = time.monotonic(), time.thread_time()
+            had_news, has_news = has_news, False
             try:
-                self.round()
+                has_news = self.round()
             except Exception:
                 log.exception("a round of the live streams failed; the next one follows")
-            took = time.monotonic() - began
+            spent = time.thread_time() - spent_before
 
-    def round(self) -> None:
-        """Write whatever is due to everybody. The hub's thread does it; a test may."""
+    def round(self) -> bool:
+        """Write whatever is due to everybody; return whether a page had changed. The hub's thread
+        does it; a test may."""
         now = self._clock()
         with self._changed:
             readers = dict(self._readers)
-        for stream, reader in readers.items():
-            if not self._may_stay(stream, reader, now):
-                stream.end()
-                self.leave(stream)
-            elif self._is_stuck(stream, reader, now):
-                stream.drop()
-                self.leave(stream)
-        self._show(readers, now)
+        asked: dict[Hashable, bool] = {}
+        with pausing():
+            for stream, reader in readers.items():
+                pause()
+                if not self._may_stay(stream, reader, now, asked):
+                    stream.end()
+                    self.leave(stream)
+                elif self._is_stuck(stream, reader, now):
+                    stream.drop()
+                    self.leave(stream)
+            return self._show(readers, now)
 
     def _of(self, readers: Iterable[Stream]) -> list[Stream]:
         with self._changed:
             return [stream for stream in readers if stream in self._readers]
 
-    def _may_stay(self, stream: Stream, reader: _Reader, now: float) -> bool:
+    def _may_stay(
+        self, stream: Stream, reader: _Reader, now: float, asked: dict[Hashable, bool]
+    ) -> bool:
+        """Tell whether a stream goes on. `asked` are the guests that this round has looked up."""
         if now - reader.since >= self.pace.lifetime:
             return False
         if now - reader.asked_at < self.pace.ask_again:
             return True
         reader.asked_at = now
-        return _is_welcome(stream)
+        if stream.guest not in asked:
+            asked[stream.guest] = _is_welcome(stream)
+        return asked[stream.guest]
 
     def _is_stuck(self, stream: Stream, reader: _Reader, now: float) -> bool:
         unsent = stream.unsent
@@ -184,53 +182,69 @@ class Hub:
             reader.unsent, reader.moved_at = unsent, now
         return now - reader.moved_at >= self.pace.patience and unsent > 0
 
-    def _show(self, readers: dict[Stream, _Reader], now: float) -> None:
+    def _show(self, readers: dict[Stream, _Reader], now: float) -> bool:
         """Make the pages anew that have changed, and write each as soon as it is made."""
         groups: dict[Hashable, list[Stream]] = {}
         for stream in self._of(readers):
             groups.setdefault(stream.view, []).append(stream)
-        self._pages = {view: page for view, page in self._pages.items() if view in groups}
+        self._shown = {view: shown for view, shown in self._shown.items() if view in groups}
         marks: dict[Hashable, Hashable] = {}
-        failed = ""
+        has_news, failed = False, ""
         for view, members in groups.items():
             try:
-                self._renew(view, members, marks)
+                has_news |= self._renew(view, members, marks)
             except Exception as error:  # noqa: BLE001 - one view that fails must not stop the others
                 failed = type(error).__name__
             for stream in self._of(members):
+                pause()
                 self._write(stream, readers[stream], now)
         if failed and failed != self._fails:
             # Once: a database that is away is away for many rounds.
             log.warning("a live page cannot be made for now: %s", failed)
         self._fails = failed
+        return has_news
 
     def _renew(
         self, view: Hashable, members: list[Stream], marks: dict[Hashable, Hashable]
-    ) -> None:
+    ) -> bool:
+        """Make a page anew where it may have changed; return whether it has."""
         topic = members[0].topic
         if topic not in marks:
             marks[topic] = members[0].mark()
-        page = self._pages.get(view)
-        if page is None or page.mark != marks[topic]:
-            self._make(view, members, marks[topic])
+        shown = self._shown.get(view)
+        if shown is not None and shown.mark == marks[topic]:
+            return False
+        html = self._made(members)
+        if html is None:
+            return False
+        if shown is None:
+            self._shown[view] = _Shown(marks[topic], Page(html))
+            return False
+        shown.mark = marks[topic]
+        if html == shown.page.html:
+            return False
+        shown.page = shown.page.followed_by(html)
+        return True
 
-    def _make(self, view: Hashable, members: list[Stream], mark: Hashable) -> None:
+    def _made(self, members: list[Stream]) -> bytes | None:
         for member in members:
             made = member.render()
             if made is not None:
-                self._pages[view] = _Page(mark, event(made))
-                return
+                return made
             # Who may no longer see the page cannot have it made for the others.
             member.end()
             self.leave(member)
+        return None
 
     def _write(self, stream: Stream, reader: _Reader, now: float) -> None:
-        page = self._pages.get(stream.view)
-        if page is not None and page.data != reader.page:
+        shown = self._shown.get(stream.view)
+        page = shown.page if shown else None
+        if page is not None and page is not reader.page:
             if stream.unsent:
                 # It gets the newest page once it has taken this one.
                 return
-            sent, reader.page = stream.send(page.data), page.data
+            has_before = reader.page is not None and page.before is reader.page
+            sent, reader.page = stream.send(page.news if has_before else page.whole), page
         elif now - reader.wrote_at >= self.pace.heartbeat:
             sent = stream.send(HEARTBEAT)
         else:

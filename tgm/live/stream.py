@@ -19,7 +19,8 @@ class Stream:
 
     Streams with equal `view` see the same page; `render` makes it, None where its person may not
     see it any more. `mark` tells in one cheap look whether any page of `topic` may have changed.
-    `is_welcome` asks whether the person may still see the page. All three run in the hub's thread.
+    `is_welcome` asks whether the person may still see the page, for all streams with equal `guest`
+    together. All three run in the hub's thread.
     """
 
     hub: "Hub"
@@ -29,6 +30,7 @@ class Stream:
     mark: Callable[[], Hashable] = field(repr=False)
     render: Callable[[], bytes | None] = field(repr=False)
     is_welcome: Callable[[], bool] = field(repr=False)
+    guest: Hashable = field(repr=False)
     hold: Callable[[Held], None] | None = field(default=None, repr=False)
     _line: Line | None = field(default=None, init=False, repr=False)
 

@@ -11,11 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Engine, Table, delete, insert,
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from ulid import ULID
 
-from tgm.extensions import db, runtime
 from tgm.keys.models import ApiKey
 from tgm.proxy import counting
 from tgm.proxy.models import RequestLogEntry
-from tgm.shared.paging import Page, page_of
 from tgm.telegram import catalog
 
 log = logging.getLogger(__name__)
@@ -152,19 +150,3 @@ class Filter:
             yield column.at >= self.since
         if self.until is not None:
             yield column.at < self.until
-
-
-def page(
-    team_id: ULID, wanted: Filter, before: int | None = None, *, size: int = 50
-) -> Page[RequestLogEntry]:
-    """Return a team's calls, the newest first, older than the row `before`.
-
-    What was answered a moment ago is among them: the log is written first.
-    """
-    runtime.request_log.flush()
-    # A read begun earlier in this request would go on seeing the log as it was.
-    db.session.rollback()
-    query = select(RequestLogEntry).where(_table.c.team_id == team_id, *wanted.conditions())
-    if before is not None:
-        query = query.where(_table.c.id < before)
-    return page_of(db.session.scalars(query.order_by(_table.c.id.desc()).limit(size + 1)), size)

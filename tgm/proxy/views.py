@@ -1,6 +1,5 @@
 """The request log's screens."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,13 +11,13 @@ from htmx_flask import request as htmx_request
 from jinja2_fragments.flask import render_block
 from ulid import ULID
 
-from tgm.auth import people
 from tgm.auth.access import current_team
 from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.keys import service as keys
 from tgm.live.following import follow, wants_events
-from tgm.proxy import reading, requestlog
+from tgm.live.pausing import unhurried
+from tgm.proxy import reading
 from tgm.proxy.forms import FilterForm
 from tgm.shared.errors import NotFound
 from tgm.shared.paging import row_number
@@ -42,46 +41,41 @@ def of_bot(bot_id: ULID) -> ResponseReturnValue:
 @bp.get("/requests/<row_id>")
 def detail(row_id: str) -> ResponseReturnValue:
     """Show one call."""
-    shown = {"call": reading.find(current_team(), row_id), "names": _names()}
+    call = reading.find(current_team(), row_id)
     part = "_request_panel" if _wants_part() else "request"
-    return render_template(f"proxy/{part}.html", **shown)
+    return render_template(f"proxy/{part}.html", call=call)
 
 
 def _list(bot: Bot | None) -> ResponseReturnValue:
     before = request.args.get("before", type=row_number)
     if before is None and wants_events():
         return follow("requests", reading.mark)
-    team = current_team()
     form = FilterForm(request.args)
-    names = _names()
-    form.bot.choices = {"": _("Any")} | {str(one): name for one, name in names["bots"].items()}
-    form.key.choices = {"": _("Any")} | {str(one): name for one, name in names["keys"].items()}
     if bot:
         del form.bot
     form.validate()
     wanted = replace(form.wanted(), bot_id=bot.id) if bot else form.wanted()
-    shown = {
-        "page": requestlog.page(team, wanted, before),
+    page = reading.page(current_team(), wanted, before)
+    shown: dict[str, Any] = {
+        "page": page,
+        "rows": unhurried(page.rows),
         "bot": bot,
         "here": partial(url_for, ".of_bot", bot_id=bot.id) if bot else partial(url_for, ".index"),
-        "form": form,
         "kept": {name: request.args[name] for name in form.data if request.args.get(name)},
         "is_first": before is None,
-        "names": names,
     }
     if _wants_part():
         return render_block("proxy/requests.html", "request_list", **shown)
-    return render_template("proxy/requests.html", **shown, **_beside())
+    _offer(form)
+    return render_template("proxy/requests.html", form=form, **shown, **_beside())
 
 
-def _names() -> dict[str, Mapping[ULID, str]]:
-    """Return what bots, keys and people are called: a test send is noted with its person's id."""
+def _offer(form: FilterForm) -> None:
+    """Offer the team's bots and keys in the filter."""
     team = current_team()
-    return {
-        "bots": {bot.id: bot.name for bot in bots.of_team(team)},
-        "keys": {key.id: key.name for key in keys.of_team(team)},
-        "people": {row.id: row.email for row in people.list_users(team)},
-    }
+    if "bot" in form:
+        form.bot.choices = {"": _("Any")} | {str(one.id): one.name for one in bots.of_team(team)}
+    form.key.choices = {"": _("Any")} | {str(one.id): one.name for one in keys.of_team(team)}
 
 
 def _beside() -> dict[str, Any]:

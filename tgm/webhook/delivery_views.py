@@ -17,6 +17,7 @@ from tgm.bots import service as bots
 from tgm.bots.models import Bot
 from tgm.errors import sentence
 from tgm.live.following import follow, wants_events
+from tgm.live.pausing import unhurried
 from tgm.shared.clock import utcnow
 from tgm.shared.errors import Conflict, NotFound
 from tgm.shared.ids import parse_id
@@ -71,6 +72,7 @@ def replay_all() -> ResponseReturnValue:
     if SureForm().validate_on_submit():
         begun = replays.start(current_team(), asked.wanted, current_actor())
         return redirect(url_for(".progress", replay_id=begun.id), 303)
+    _offer(asked.form, None)
     page = render_template(
         "webhook/replay.html",
         form=asked.form,
@@ -123,15 +125,18 @@ class _Asked:
 
 
 def _asked(bot: Bot | None) -> _Asked:
-    team = current_team()
     form = FilterForm(request.args)
-    own = [bot] if bot else bots.of_team(team)
-    form.offer(own, endpoints.of_team(team))
     if bot:
         del form.bot
     kept = {name: request.args[name] for name in form.data if request.args.get(name)}
     wanted = form.wanted()
     return _Asked(form, replace(wanted, bot=bot.id) if bot else wanted, kept)
+
+
+def _offer(form: FilterForm, bot: Bot | None) -> None:
+    """Offer the team's bots and endpoints in the filter, or one bot's endpoints."""
+    team = current_team()
+    form.offer([bot] if bot else bots.of_team(team), endpoints.of_team(team))
 
 
 def _list(bot: Bot | None) -> ResponseReturnValue:
@@ -140,17 +145,19 @@ def _list(bot: Bot | None) -> ResponseReturnValue:
         return follow("deliveries", reading.mark)
     asked = _asked(bot)
     here = partial(url_for, ".of_bot", bot_id=bot.id) if bot else partial(url_for, ".index")
+    page = reading.page(current_team(), asked.wanted, before)
     shown: dict[str, Any] = {
-        "page": reading.page(current_team(), asked.wanted, before),
+        "page": page,
+        "rows": unhurried(page.rows),
         "bot": bot,
         "here": here,
-        "form": asked.form,
         "kept": asked.kept,
         "is_first": before is None,
     }
     if _wants_part():
         return render_block("webhook/deliveries.html", "delivery_list", **shown)
-    return render_template("webhook/deliveries.html", **shown, **_beside())
+    _offer(asked.form, bot)
+    return render_template("webhook/deliveries.html", form=asked.form, **shown, **_beside())
 
 
 def _beside() -> dict[str, Any]:

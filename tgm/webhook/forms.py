@@ -176,7 +176,8 @@ class FilterForm(FlaskForm):  # type: ignore[misc]
     def offer(self, bots: Sequence[Bot], endpoints: Iterable[Endpoint]) -> None:
         """Offer the team's bots and endpoints."""
         names = {bot.id: bot.name for bot in bots}
-        self.bot.choices = {"": str(_("Any"))} | {str(bot.id): bot.name for bot in bots}
+        if "bot" in self:
+            self.bot.choices = {"": str(_("Any"))} | {str(bot.id): bot.name for bot in bots}
         self.to.choices = {"": str(_("Any"))} | {
             str(one.id): f"{names[one.bot_id]}: {one.name}"
             for one in endpoints

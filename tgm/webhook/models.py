@@ -53,6 +53,11 @@ class State(StrEnum):
 OPEN = (State.DUE, State.CLAIMED)
 
 
+def standing(state: State, attempts_made: int) -> str:
+    """Return the state's word, or `failing` for what waits after an attempt in vain."""
+    return "failing" if state is State.DUE and attempts_made else state.value
+
+
 def words_of(kind: type[StrEnum]) -> Enum:
     """Return the type of a column that holds one of these words."""
     return Enum(
@@ -229,6 +234,11 @@ class Delivery(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_status: Mapped[int | None] = mapped_column(Integer)
     last_error: Mapped[str | None] = mapped_column(String(255))
+
+    @property
+    def standing(self) -> str:
+        """How it stands, in one of the words that the screens show."""
+        return standing(self.state, self.attempts_made)
 
 
 class Attempt(Base):
