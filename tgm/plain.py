@@ -14,8 +14,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 _LARGEST = 64 * 1024
 _VERBS = frozenset({b"GET", b"POST"})
-# They change how a request, or what follows it, has to be read; waitress knows how. Forwarded
-# headers are for whoever counts proxies.
+# They change how a request, or what follows it, has to be read; waitress knows how.
 _UNUSUAL = frozenset(
     {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE", "HTTP_CONTENT_ENCODING", "HTTP_TE"}
 )
