@@ -120,17 +120,18 @@ def serve(app: Flask, *, as_json: bool = False, place: Place | None = None) -> N
         live, polls, sending = runtime.live, runtime.polls, runtime.sending
         server = build(app, settings, place.listener)
         place.fit(server)
+        # Before anybody is told the address, and may want to end it.
+        _end_by_signals(server.asyncore)
         if place.announces:
             link = None if people.has_users() else address(server) + setup_link.path(app)
             for line in _announcement(address(server), link, as_json):
                 print(line, flush=True)
-    for loop in loops:
-        loop.start()
-    relay.start()
-    sending.start(Owner(settings.instance_path, "senders"))
-    _end_by_signals(server.asyncore)
-    place.say_ready()
     try:
+        for loop in loops:
+            loop.start()
+        relay.start()
+        sending.start(Owner(settings.instance_path, "senders"))
+        place.say_ready()
         server.run()
     finally:
         place.leave()

@@ -86,6 +86,24 @@ def process(environ: Mapping[str, str], log: Path, *words: str) -> Iterator[Proc
             popen.stdout.close()
 
 
+@contextmanager
+def beginning(environ: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run `python -m tgm serve` without waiting for anything it says."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tgm", "serve"],
+        cwd=PROJECT,
+        env=_own(environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as popen:
+        try:
+            yield popen
+        finally:
+            if popen.poll() is None:
+                popen.kill()
+
+
 def _said(popen: subprocess.Popen[bytes], log: Path) -> str:
     """Return the first line and what follows it at once, read past Python's own buffer."""
     said = b""
