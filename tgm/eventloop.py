@@ -117,8 +117,9 @@ class EventLoop:
         each = self._sockets.get(descriptor)
         if each is None:
             self._disarm(descriptor)
-        elif each.readable() or each.writable():
-            wasyncore.readwrite(each, flags)
+        elif (may_read := each.readable()) or each.writable():
+            # What has come while an answer is still on its way out waits for its turn.
+            wasyncore.readwrite(each, flags if may_read else flags & ~_READ)
             if self._sockets.get(descriptor) is each:
                 self._arm(descriptor, each)
             else:

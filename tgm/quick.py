@@ -108,6 +108,8 @@ class QuickChannel(HoldingChannel):
         with self.requests_lock:
             if line in self.requests:
                 self.requests.remove(line)
+            if self.connected and self.requests:
+                self.server.add_task(self)
         self.last_activity = time.time()
         self._wake()
 

@@ -139,6 +139,28 @@ def test_requests_on_one_connection_are_answered_in_their_order(
     assert [each.body for each in telegram.calls("sendMessage")] == [b"1", b"22", b"333"]
 
 
+def test_a_request_that_comes_during_a_long_answer_is_answered_after_it(
+    program: Program, telegram: FakeTelegram
+) -> None:
+    assert program.call("getMe").status == 200
+    telegram.replies(reply(b"x" * 5_000_000), reply(b"second"))
+    head = b"GET /api/v1/bots/%b/getMe HTTP/1.1\r\nHost: x\r\nX-API-Key: %b\r\n" % (
+        program.bot_id.encode(),
+        program.key.encode(),
+    )
+    with socket.socket() as connection:
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(program.served.address)
+        connection.sendall(head + b"\r\n")
+        answer = connection.recv(10)
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        while block := connection.recv(65536):
+            answer += block
+    assert answer.endswith(b"second")
+    assert answer.count(b"x" * 5_000_000) == 1
+
+
 def test_a_call_under_way_is_answered_before_the_end(
     environ: dict[str, str], tmp_path: Path, telegram: FakeTelegram
 ) -> None:
