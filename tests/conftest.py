@@ -3,6 +3,7 @@
 import faulthandler
 import gc
 import shutil
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -29,6 +30,12 @@ from tgm.settings import Settings
 from tgm.telegram.errors import TelegramUnreachable
 
 OWNER = "owner@example.com"
+
+
+def pytest_configure() -> None:
+    # A shell has what it runs in the background ignore Ctrl-C, and with it whatever a test starts.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:

@@ -14,9 +14,6 @@ class _Job:
 
     service: Callable[[], None]
 
-    def cancel(self) -> None:
-        """Drop it."""
-
 
 class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
     """Hands requests to threads through the standard library's queue, which is made of C, and makes
@@ -46,7 +43,7 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
         self.tasks.put(task)
 
     def add_job(self, job: Callable[[], None]) -> None:
-        """Have something else done, which nobody waits for any more once it is dropped."""
+        """Have something else done, such as the rest of an answer; it is not dropped."""
         self.add_task(_Job(job))
 
     def _begin_one(self) -> None:
@@ -75,16 +72,23 @@ class Dispatcher(ThreadedTaskDispatcher):  # type: ignore[misc]
             self.thread_exit_cv.notify()
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:  # noqa: ARG002
-        """Drop what nobody has begun to answer, and wait for the rest."""
+        """Drop the requests that nobody has begun to answer, and wait for the rest."""
         dropped = False
+        jobs = []
         while not self.tasks.empty():
             try:
-                self.tasks.get_nowait().cancel()
+                task = self.tasks.get_nowait()
             except Empty:
                 break
-            dropped = True
+            if isinstance(task, _Job):
+                jobs.append(task)
+            else:
+                task.cancel()
+                dropped = True
         with self.lock:
             self._most = 0
+            for job in jobs:
+                self.tasks.put(job)
             for _ in self.threads:
                 self.tasks.put(None)
             if not self.thread_exit_cv.wait_for(lambda: not self.threads, timeout):

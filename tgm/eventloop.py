@@ -6,9 +6,11 @@ second, which closes the idle ones and would catch whatever was missed.
 """
 
 import contextlib
+import logging
 import select
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from waitress import wasyncore
@@ -16,6 +18,8 @@ from waitress.server import TcpWSGIServer
 
 from tgm.dispatcher import Dispatcher
 from tgm.shared.waiting import Awaited
+
+log = logging.getLogger(__name__)
 
 _READ = select.EPOLLIN
 _WRITE = select.EPOLLOUT
@@ -73,7 +77,7 @@ class EventLoop:
         for descriptor, flags in self._epoll.poll(self._next_round - now):
             awaited = self._awaited.get(descriptor)
             if awaited is not None:
-                awaited.ready()
+                self._tell(awaited, awaited.ready)
             else:
                 self._serve(descriptor, flags)
         while self._touched:
@@ -87,7 +91,15 @@ class EventLoop:
             self._arm(descriptor, each)
         for awaited in list(self._awaited.values()):
             if awaited.until <= now:
-                awaited.late()
+                self._tell(awaited, awaited.late)
+
+    def _tell(self, awaited: Awaited, what: Callable[[], None]) -> None:
+        try:
+            what()
+        except Exception:
+            # One that fails must not end the process, and with it all others.
+            log.exception("what was awaited has come, and could not be taken")
+            self.forget(awaited)
 
     def wait_for(self, each: Awaited, *, to_write: bool = False) -> None:
         """Tell `each` when there is something to read; with `to_write`, when there is room."""

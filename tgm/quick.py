@@ -56,11 +56,14 @@ class QuickLine(Line):
             headers = [*headers, ("Transfer-Encoding", "chunked")]
         try:
             channel.write_soon(_head(status, headers))
-            for block in blocks:
+            for block in filter(None, blocks):
                 channel.write_soon(block if is_sized else b"%x\r\n%b\r\n" % (len(block), block))
         except (OSError, ClientDisconnected):
             # Without its end, so that nobody takes it for whole.
             channel.release()
+        except BaseException:
+            channel.release()
+            raise
         else:
             channel.finish(self, b"" if is_sized else b"0\r\n\r\n")
         finally:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from flask import Flask
 from tests.ending import PATIENCE
 from tests.fakes import command
 from tests.fakes.process import process
-from tests.fakes.telegram import TOKEN, FakeTelegram, reply
+from tests.fakes.telegram import TOKEN, FakeTelegram, chunked, reply
 from tests.proxy.conftest import Program
 from tgm.audit.service import COMMAND_LINE
 from tgm.bots import service as bots
@@ -161,8 +162,50 @@ def test_a_request_that_comes_during_a_long_answer_is_answered_after_it(
     assert answer.count(b"x" * 5_000_000) == 1
 
 
+@pytest.mark.given(THREADS="4")
+def test_readers_who_hold_all_threads_do_not_hold_up_plain_calls(
+    program: Program, telegram: FakeTelegram, decided: list[bool]
+) -> None:
+    assert program.call("getMe").status == 200
+    telegram.always("sendPhoto", reply(b"x" * 20_000_000))
+    with ExitStack() as readers:
+        for _ in range(4):
+            slow = readers.enter_context(socket.create_connection(program.served.address))
+            slow.settimeout(PATIENCE)
+            head = f"POST /api/v1/bots/{program.bot_id}/sendPhoto HTTP/1.1\r\nHost: x\r\n"
+            slow.sendall(f"{head}X-API-Key: {program.key}\r\n\r\n".encode())
+            assert slow.recv(10)
+        connect_ahead(runtime.telegram, 1)
+        runtime.snapshot.drop()
+        assert program.call("getMe").status == 200
+
+
+def test_an_answer_with_an_empty_block_ends_once(
+    program: Program, telegram: FakeTelegram, decided: list[bool]
+) -> None:
+    assert program.call("getMe").status == 200
+    shown = TOKEN.replace(":", "%3A").encode()
+    telegram.replies(chunked(b"x" * 100_000 + shown), reply(b"second"))
+    head = b"GET /api/v1/bots/%b/getMe HTTP/1.1\r\nHost: x\r\nX-API-Key: %b\r\n" % (
+        program.bot_id.encode(),
+        program.key.encode(),
+    )
+    with socket.create_connection(program.served.address, timeout=PATIENCE) as connection:
+        connection.sendall(head + b"\r\n")
+        answer = b""
+        while not answer.endswith(b"\r\n0\r\n\r\n"):
+            answer += connection.recv(65536)
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        answer = b""
+        while block := connection.recv(65536):
+            answer += block
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"\r\n\r\nsecond")
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
 def test_a_call_under_way_is_answered_before_the_end(
-    environ: dict[str, str], tmp_path: Path, telegram: FakeTelegram
+    environ: dict[str, str], tmp_path: Path, telegram: FakeTelegram, size: int
 ) -> None:
     command.run("user", "add", "a@example.com", "--role", "owner", "--password-stdin",
         environ=environ, stdin="a long enough password")  # fmt: skip
@@ -176,11 +219,11 @@ def test_a_call_under_way_is_answered_before_the_end(
         ThreadPoolExecutor(1) as caller,
     ):
         assert started.served.call("GET", target, headers=headers).status == 200
-        telegram.replies(reply(b"last", gate=gate))
+        telegram.replies(reply(b"x" * size, gate=gate))
         telegram.requests.clear()
         answer = caller.submit(started.served.call, "GET", target, None, headers)
         telegram.wait_for(1)
         started.popen.terminate()
         gate.set()
-        assert answer.result(PATIENCE).body == b"last"
+        assert answer.result(PATIENCE).body == b"x" * size
         assert started.popen.wait(PATIENCE) == 0

@@ -5,6 +5,7 @@ comes first, and read anew when it has changed: a change takes effect within hal
 process, and at once in the one that made it. A key that is new works at once in all of them.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,13 +14,15 @@ from functools import cached_property
 from types import MappingProxyType
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import SQLAlchemyError
 from ulid import ULID
 
 from tgm.bots.models import Bot, token_place
 from tgm.bots.revision import Revision
 from tgm.keys.models import ApiKey, ApiKeyBot
 from tgm.keys.patterns import allows
-from tgm.shared.waiting import Waiter
+
+log = logging.getLogger(__name__)
 
 CHECK_SECONDS = 0.375
 OLDEST_SECONDS = 0.5
@@ -142,21 +145,28 @@ class Snapshot:
         with self._lock:
             self._checked_at = float("-inf")
 
-    def at_hand(self, waiter: Waiter) -> Known | None:
+    def at_hand(self) -> Known | None:
         """Return what is known, where it is young enough that nobody has to ask the database.
 
-        For whoever may not wait: a thread of the waiter's asks in time, as long as somebody calls.
+        For whoever may not wait: a thread of its own asks in time, as long as somebody calls.
         """
         known, age = self._known, self._clock() - self._checked_at
         if age >= _RENEW_SECONDS and not self._is_renewing:
             self._is_renewing = True
-            waiter.in_thread(self._renew)
+            try:
+                threading.Thread(target=self._renew, name="tgm-snapshot", daemon=True).start()
+            except RuntimeError:
+                # The system has no thread to give: whoever asks next tries again.
+                self._is_renewing = False
         return known if age < _YOUNG_SECONDS else None
 
     def _renew(self) -> None:
         try:
             with self._lock:
                 self._ask(_RENEW_SECONDS)
+        except SQLAlchemyError as error:
+            # Calls go on by the threads that answer them, and these say what is wrong.
+            log.warning("keys and bots could not be looked at: %s", type(error).__name__)
         finally:
             self._is_renewing = False
 

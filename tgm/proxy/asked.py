@@ -20,6 +20,9 @@ class StreamLine(AnswerLine, Protocol):
     def stream(self, status: str, headers: list[tuple[str, str]], blocks: Counted) -> None:
         """Give the answer, in a thread that may wait for its reader; close `blocks` at the end."""
 
+    def drop(self) -> None:
+        """Break the connection off."""
+
 
 class Asked(Later):
     """Its answer, given in the waiter's thread, or in one that has read the rest of a long one."""
@@ -43,8 +46,13 @@ class Asked(Later):
 
     def attach(self, line: StreamLine) -> None:
         """Ask, now that there is somebody to answer."""
-        self._line, self._streams = line, line.stream
-        if not self._begin(self._came):
+        self._line, self._streams, self._drop = line, line.stream, line.drop
+        try:
+            has_begun = self._begin(self._came)
+        except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
+            self._give(self._refusal(error))
+            return
+        if not has_begun:
             self._in_thread(self._make)
 
     def lost(self) -> None:
@@ -52,7 +60,7 @@ class Asked(Later):
 
     def _came(self, outcome: Answer | TelegramUnreachable) -> None:
         if isinstance(outcome, TelegramUnreachable):
-            self._give(self._refusal(outcome))
+            self._finish(partial(self._refusal, outcome))
         elif outcome.is_here(WHOLE_BYTES):
             self._finish(partial(self._end, outcome))
         else:
@@ -67,10 +75,15 @@ class Asked(Later):
             answer = make()
         except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
             answer = self._refusal(error)
-        if isinstance(answer.body, list):
-            self._give(answer)
-        else:
-            self._stream(answer)
+        try:
+            if isinstance(answer.body, list):
+                self._give(answer)
+            else:
+                self._stream(answer)
+        except BaseException:
+            # Nobody else would: the caller would wait for ever.
+            self._drop()
+            raise
 
     def _stream(self, answer: ProxyAnswer) -> None:
         """Give an answer that is too long to wait for all of it. In a thread only."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Container
+from typing import NamedTuple
 
 from tgm.keys.snapshot import Known, KnownKey
 from tgm.proxy.entrance import Entrance, Environ
@@ -11,9 +12,17 @@ from tgm.security.credentials import digest
 from tgm.shared.errors import TgmError
 
 
+class Found(NamedTuple):
+    """Who calls, and what is asked for, as of what was `known` then."""
+
+    caller: KnownKey
+    target: MethodTarget
+    known: Known
+
+
 def read(
     environ: Environ, entrance: Entrance, known: Known, served: Container[str]
-) -> tuple[KnownKey, MethodTarget] | None:
+) -> Found | None:
     """Return who calls and what is asked for, None where the call may have to wait.
 
     An Idempotency-Key, a queue and a bad key lead to the database; a bot that keeps its pace, to a
@@ -32,4 +41,4 @@ def read(
     method = target.method.lower()
     if bot is None or bot.keeps_pace or method == ANSWERS or method in served:
         return None
-    return key, target
+    return Found(key, target, known)

@@ -18,8 +18,9 @@ from tgm.keys.snapshot import KnownBot, KnownKey, Snapshot
 from tgm.proxy import atonce, files, forward, parameters, policy, sends
 from tgm.proxy.answers import ProxyAnswer, limit_headers, own
 from tgm.proxy.asked import Asked
+from tgm.proxy.atonce import Found
 from tgm.proxy.callers import Callers, RateLimited
-from tgm.proxy.entrance import API, Entrance, Environ, Target
+from tgm.proxy.entrance import API, Entrance, Environ
 from tgm.proxy.fingerprint import fingerprint
 from tgm.proxy.holding import Held
 from tgm.proxy.idempotency import WHOLE_BYTES, IdempotencyStore, Ticket, token_of
@@ -67,23 +68,24 @@ class Gateway:
         environ: Environ,
         entrance: Entrance = API,
         caller: KnownKey | None = None,
-        target: Target | None = None,
+        found: Found | None = None,
     ) -> ProxyAnswer:
         """Answer a call to a method or for a file. Never raises: errors are answers too.
 
         Only the body may raise while it is read, an OSError, where Telegram breaks off. With
-        `caller`, who has been identified in another way, no API key is looked for; `target` is what
-        the environ asks for, where that has been read already.
+        `caller`, who has been identified in another way, no API key is looked for; `found` is what
+        `at_once` has found out already.
         """
         call = Call(environ)
         headers: list[tuple[str, str]] = []
         try:
-            call.key = key = caller or self._identify(environ, entrance)
+            known = found.caller if found else caller
+            call.key = key = known or self._identify(environ, entrance)
             state = self.callers.count(key)
             headers = limit_headers(state)
             if not state.allowed:
                 raise RateLimited(state)
-            answer = self._answer(call, key, entrance, target or entrance.target(environ))
+            answer = self._answer(call, key, entrance, found)
         except Exception as error:  # noqa: BLE001 - those that nobody expects are logged
             answer = _refusal(error, call, entrance)
             if isinstance(error, RateLimited):
@@ -101,25 +103,27 @@ class Gateway:
         What is returned needs a WAITER and HOLD in the environ, and a body that is in memory. The
         answer is a list of blocks then, or a `Later`.
         """
-        known = self.snapshot.at_hand(environ[WAITER])
+        known = self.snapshot.at_hand()
         if known is None or not self.settings.counts_in_memory:
             return None
         found = atonce.read(environ, entrance, known, self.served)
-        if found is None:
-            return None
-        return partial(self.handle, entrance=entrance, caller=found[0], target=found[1])
+        return partial(self.handle, entrance=entrance, found=found) if found else None
 
     def _identify(self, environ: Environ, entrance: Entrance) -> KnownKey:
         return self.callers.identify(entrance.key(environ), environ.get("REMOTE_ADDR") or "")
 
-    def _answer(self, call: Call, key: KnownKey, entrance: Entrance, target: Target) -> ProxyAnswer:
+    def _answer(
+        self, call: Call, key: KnownKey, entrance: Entrance, found: Found | None
+    ) -> ProxyAnswer:
         environ = call.environ
+        target = found.target if found else entrance.target(environ)
         if isinstance(target, MethodTarget):
             call.method = catalog.canonical(target.method)
         else:
             call.method = "file" if isinstance(target, FileTarget) else "job"
         policy.check_verb(target, environ["REQUEST_METHOD"])
-        call.bot = bot = policy.bot_for(key, entrance.bot(target, self.snapshot.current()))
+        known = found.known if found else self.snapshot.current()
+        call.bot = bot = policy.bot_for(key, entrance.bot(target, known))
         if call.bytes_in > self.settings.max_body_bytes:
             raise TgmError(
                 "Request Entity Too Large: a file may have %(most)s MB at most",

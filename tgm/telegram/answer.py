@@ -20,13 +20,22 @@ class Answer:
     `length` is the body's size in bytes, None where only the end of the stream tells.
     """
 
-    def __init__(self, response: Response, connection: Connection, pool: Pool) -> None:
+    def __init__(
+        self,
+        response: Response,
+        connection: Connection,
+        pool: Pool,
+        *,
+        is_reusable: bool = True,
+    ) -> None:
+        """`is_reusable` is false where the connection is for no other call, whatever comes."""
         self.status = response.status
         self.reason = response.reason
         self.headers = response.headers
         self._response = response
         self._connection: Connection | None = connection
         self._pool = pool
+        self._is_reusable = is_reusable
         self.length = response.length
         self.is_complete = False
 
@@ -57,7 +66,7 @@ class Answer:
         if self._response.is_complete:
             self.is_complete = not block
             # The connection is free for the next call as soon as the answer is here.
-            self._release(reusable=self._response.keeps_alive)
+            self._release(reusable=self._is_reusable and self._response.keeps_alive)
         return block
 
     def _receive(self) -> None:

@@ -73,18 +73,19 @@ class TelegramClient:
         """Send a method call as it is without waiting for anything; called by the waiter's thread.
 
         Returns False where no connection is free: nothing has been sent then. Otherwise `done` gets
-        the answer, here in full or up to `longest` bytes of it, or what went wrong.
+        the answer, here in full or up to `longest` bytes of it, or what went wrong. Raises
+        TelegramUnreachable where the request cannot be written down.
         """
-        pool = self.pools.at(token.server)
+        pool = self.pools.known(token.server)
+        connection = pool and pool.take_idle()
+        if not pool or not connection:
+            return False
         path = f"/bot{token.value}/{method}"
         try:
             head = pool.head(verb, f"{path}?{query}" if query else path, headers)
         except ValueError as error:
-            done(TelegramUnreachable(before_answer(error)))
-            return True
-        connection = pool.take_idle()
-        if connection is None:
-            return False
+            pool.give_back(connection)
+            raise TelegramUnreachable(before_answer(error)) from None
         Exchange(connection, pool, waiter, longest, done).begin(head + body)
         return True
 

@@ -40,19 +40,17 @@ class Exchange:
         self._unsent = request
         self.until = time.monotonic() + self._pool.timeout
         try:
-            self._send()
+            to_write = self._send()
         except (OSError, ValueError) as error:
             self._fail(before_answer(error))
             return
-        self._waiter.wait_for(self, to_write=bool(self._unsent))
+        self._waiter.wait_for(self, to_write=to_write)
 
     def ready(self) -> None:
         """Send what is left, and read what has come."""
         try:
             if self._unsent:
-                self._send()
-                if not self._unsent:
-                    self._waiter.wait_for(self)
+                self._waiter.wait_for(self, to_write=self._send())
             is_here = self._receive()
         except (OSError, ValueError) as error:
             self._fail(Failure.BROKEN if self._response.has_head else before_answer(error))
@@ -64,15 +62,20 @@ class Exchange:
         """Give up."""
         self._fail(Failure.TIMEOUT)
 
-    def _send(self) -> None:
+    def _send(self) -> bool:
+        """Send what there is room for; return whether the rest waits for more of it."""
         try:
             sent = self._connection.socket.send(self._unsent)
+        except ssl.SSLWantReadError:
+            # First the other side has to say something.
+            return False
         except _NOT_YET:
-            return
+            return True
         except (BrokenPipeError, ConnectionResetError):
             # There may be an answer all the same: see `Connection.ask`.
             sent = len(self._unsent)
         self._unsent = self._unsent[sent:]
+        return bool(self._unsent)
 
     def _receive(self) -> bool:
         """Read; return whether there is an answer now that can be passed on."""
@@ -101,7 +104,10 @@ class Exchange:
             self._connection.close()
             self._done(TelegramUnreachable(Failure.PROTOCOL))
             return
-        self._done(Answer(self._response, self._connection, self._pool))
+        # An answer may come before the request has gone: what would follow on the connection would
+        # be taken for the rest of that.
+        is_reusable = not self._unsent
+        self._done(Answer(self._response, self._connection, self._pool, is_reusable=is_reusable))
 
     def _fail(self, failure: Failure) -> None:
         self._waiter.forget(self)

@@ -144,6 +144,10 @@ class Pools:
         self._is_closed = False
         self._lock = threading.Lock()
 
+    def known(self, server: str | None) -> Pool | None:
+        """Return the pool of a server that there is one for already."""
+        return self._pools.get(server)
+
     def at(self, server: str | None) -> Pool:
         """Return the pool of a server, None for the route's own."""
         pool = self._pools.get(server)

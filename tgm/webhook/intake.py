@@ -14,7 +14,6 @@ from tgm.security.credentials import digest
 from tgm.settings import MEBIBYTE
 from tgm.shared.clock import utcnow
 from tgm.shared.marks import GATEWAY, SOURCE
-from tgm.shared.waiting import WAITER
 from tgm.webhook import facts
 from tgm.webhook.inbox import Inbox, NotStored
 from tgm.webhook.receptions import Receptions
@@ -109,7 +108,7 @@ class Intake:
         """Return what takes the update in without waiting for anything, None where that is not
         certain. It needs HOLD in the environ, and a body that is in memory."""
         path_token = environ["PATH_INFO"].removeprefix(PATH)
-        return self.handle if self._receptions.is_at_hand(path_token, environ[WAITER]) else None
+        return self.handle if self._receptions.is_at_hand(path_token) else None
 
     def _take(self, environ: Mapping[str, Any]) -> ProxyAnswer:
         if environ["REQUEST_METHOD"] != "POST":

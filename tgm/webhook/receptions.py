@@ -8,7 +8,6 @@ from sqlalchemy import Engine, select
 
 from tgm.keys.snapshot import Snapshot
 from tgm.security.credentials import digest
-from tgm.shared.waiting import Waiter
 from tgm.webhook.models import Acknowledge, Reception
 
 
@@ -56,9 +55,9 @@ class Receptions:
             found = self._current().by_path.get(wanted)
         return found
 
-    def is_at_hand(self, path_token: str, waiter: Waiter) -> bool:
+    def is_at_hand(self, path_token: str) -> bool:
         """Tell whether `by_path` would find this one without asking the database."""
-        known, seen = self._known, self._snapshot.at_hand(waiter)
+        known, seen = self._known, self._snapshot.at_hand()
         if known is None or seen is None or known.revision != seen.revision:
             return False
         return digest(path_token) in known.by_path
