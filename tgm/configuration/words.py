@@ -15,7 +15,10 @@ GROUPS = (SERVER, TELEGRAM, LIMITS, RETENTION, SECURITY)
 MEANINGS = {
     "HOST": (SERVER, N_("Address to listen on.")),
     "PORT": (SERVER, N_("Port to listen on.")),
-    "THREADS": (SERVER, N_("Calls that can be under way at once.")),
+    "THREADS": (
+        SERVER,
+        N_("Requests that can be worked on at once. A call that waits for Telegram needs none."),
+    ),
     "PROCESSES": (SERVER, N_("Processes that serve together.")),
     "PIN_TO_CORE": (SERVER, N_("Whether each process keeps to one core of the processor.")),
     "INSTANCE_PATH": (SERVER, N_("Folder for the database and the keys.")),
