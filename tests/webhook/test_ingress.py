@@ -33,7 +33,10 @@ from tgm.webhook.models import StoredUpdate
 MEBIBYTE = 1024 * 1024
 SECRET = "X-Telegram-Bot-Api-Secret-Token"
 
-pytestmark = pytest.mark.given(WEBHOOK_BASE_URL="https://tgm.example.com")
+pytestmark = [
+    pytest.mark.given(WEBHOOK_BASE_URL="https://tgm.example.com"),
+    pytest.mark.usefixtures("each_way"),
+]
 
 
 @pytest.fixture
@@ -64,6 +67,8 @@ def registered(bot: Bot, telegram: FakeTelegram, served: Served) -> Sender:
     receiving.switch_on(bot.team_id, bot.id, actor=COMMAND_LINE)
     asked = json.loads(telegram.calls("setWebhook")[-1].body)
     path = asked["url"].removeprefix("https://tgm.example.com")
+    # In memory, as after the first update: otherwise a thread would take this one.
+    assert runtime.relay.receptions.of_bot(str(bot.id)) is not None
     return Sender(served, path, asked["secret_token"])
 
 
